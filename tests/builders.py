@@ -1,8 +1,8 @@
 """Hand-made traces for tests of the read side: no torch, no patching, a fake clock.
 
-    trace = build(
-        call("LlamaForCausalLM.generate", kind="method", root="LlamaForCausalLM", path="",
-             children=[call("LlamaForCausalLM.forward", inputs={"input_ids": t(1, 5)}, output=t(1, 1, 32))]))
+trace = build(
+    call("LlamaForCausalLM.generate", kind="method", root="LlamaForCausalLM", path="",
+         children=[call("LlamaForCausalLM.forward", inputs={"input_ids": t(1, 5)}, output=t(1, 1, 32))]))
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracelab.calls import Trace
-from tracelab.events import RAISE, RETURN, UNKNOWN, Lane, Place, Recording, Signature, Site, Visit
+from tracelab.events import FACT, UNKNOWN, Lane, Place, Recording, Signature, Site, Visit, raised, returned
 from tracelab.fold import fold
 from tracelab.values import Spec, TensorSpec
 
@@ -72,7 +72,9 @@ def call(
     return Node(site, place, inputs or {}, output, error, open, took, facts or {}, children or [])
 
 
-def build(*roots: Node, meta: dict[str, Any] | None = None, dropped: int = 0, thread: str = "MainThread") -> Trace:
+def build(
+    *roots: Node, meta: dict[str, Any] | None = None, dropped: int = 0, thread: str = "MainThread"
+) -> Trace:
     """The trace of a program that made these calls one after another in one thread."""
     return build_threads({thread: list(roots)}, meta=meta, dropped=dropped)
 
@@ -83,12 +85,12 @@ def build_threads(
     """The same for several threads that all began at time 0."""
     recording = Recording(meta=dict(meta or {}), dropped=dropped)
     end = 0
-    for number, (thread, roots) in enumerate(lanes.items()):
+    for thread, roots in lanes.items():
         lane = Lane(thread)
         recording.lanes.append(lane)
         clock = 0
         for root in roots:
-            clock = _emit(recording, lane, number, root, clock)
+            clock = _emit(recording, lane, root, clock, 0)
         end = max(end, clock)
     return Trace(fold(recording, end))
 
@@ -99,22 +101,21 @@ def _intern(table: list[Any], item: Any) -> int:
     return table.index(item)
 
 
-def _emit(recording: Recording, lane: Lane, number: int, node: Node, clock: int) -> int:
-    visit = Visit(_intern(recording.sites, node.site), _intern(recording.places, node.place))
+def _emit(recording: Recording, lane: Lane, node: Node, clock: int, depth: int) -> int:
+    visit = Visit(_intern(recording.sites, node.site), _intern(recording.places, node.place), depth)
     keywords = tuple((name, _intern(recording.specs, spec)) for name, spec in node.inputs.items())
     signature = _intern(recording.signatures, Signature((), keywords))
-    if node.facts:
-        entries = sum(1 for code in lane.rows[::3] if code >= 0)
-        recording.facts[number, entries] = node.facts
     lane.rows += [_intern(recording.visits, visit), signature, clock]
+    if node.facts:
+        lane.rows += [FACT, _intern(recording.facts, node.facts), depth]
     clock += node.took
     for child in node.children:
-        clock = _emit(recording, lane, number, child, clock)
+        clock = _emit(recording, lane, child, clock, depth + 1)
     if node.open:
         return clock
     if node.error is not None:
-        lane.rows += [RAISE, _intern(recording.errors, node.error), clock]
+        lane.rows += [raised(depth), _intern(recording.errors, node.error), clock]
     else:
         spec = UNKNOWN if node.output is None else _intern(recording.specs, node.output)
-        lane.rows += [RETURN, spec, clock]
+        lane.rows += [returned(depth), spec, clock]
     return clock

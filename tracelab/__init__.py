@@ -1,0 +1,41 @@
+"""tracelab shows what Hugging Face code really does.
+
+    import tracelab
+
+    with tracelab.trace() as trace:
+        model.generate(**inputs, max_new_tokens=8)
+
+    print(trace)                 # the folded call tree
+    trace.steps()                # prefill and decode steps
+    trace.find("WhisperEncoder.forward")
+    trace.save("run.json")
+"""
+
+from __future__ import annotations
+
+from .calls import Call, Step, Trace
+from .errors import PatternWarning, ScriptError, SetupError, TraceFileError, TracelabError
+from .exporters import load
+from .session import reset, trace
+from .values import CacheSpec, ContainerSpec, ObjectSpec, ScalarSpec, TensorSpec, TensorStats, UnreadableSpec
+
+__all__ = [
+    "CacheSpec",
+    "Call",
+    "ContainerSpec",
+    "ObjectSpec",
+    "PatternWarning",
+    "ScalarSpec",
+    "ScriptError",
+    "SetupError",
+    "Step",
+    "TensorSpec",
+    "TensorStats",
+    "Trace",
+    "TraceFileError",
+    "TracelabError",
+    "UnreadableSpec",
+    "load",
+    "reset",
+    "trace",
+]

@@ -7,13 +7,14 @@ knows the other.  A recording holds
   line that made the call), specs, and signatures (which specs came in, under which names);
 * one **lane** a thread: a flat list of ints, three for each event, in the order in which they happened.
 
-        code        signature            nanoseconds
-        visit id    signature of inputs  clock at entry        an entry: visits[code] = (site, place)
-        RETURN      spec of output       clock at exit
-        RAISE       error id             clock at exit
-        LOST        0                    clock at repair       the innermost open call never reported its end
+        code            value                clock
+        visit id        signature of inputs  nanoseconds       an entry: visits[code] = (site, place, depth)
+        returned(d)     spec of output       nanoseconds       the call at depth d returned
+        raised(d)       error id             nanoseconds       an exception left the call at depth d
+        FACT            fact id              depth             an instrument says something of that call
 
-Entries and exits of a lane nest like brackets, so parents need not be written down.  Flat ints are not
+Each row says its own depth, so the parent of a call is the latest call one level up.  Whatever row an
+interrupt may have swallowed, the rows that follow it still say where they belong.  Flat ints are not
 tracked by the garbage collector; one small dict or object for each call would make the collector the
 largest cost of a trace.
 """
@@ -21,15 +22,23 @@ largest cost of a trace.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .values import Spec
 
-RETURN = -1
-RAISE = -2
-LOST = -3
+FACT = -1
 UNKNOWN = -1
 """Stands for a spec or signature that was not recorded."""
+
+
+def returned(depth: int) -> int:
+    """The code of a return at `depth`: -2, -4, -6, ..."""
+    return -2 - 2 * depth
+
+
+def raised(depth: int) -> int:
+    """The code of an exception that left the call at `depth`: -3, -5, -7, ..."""
+    return -3 - 2 * depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +81,11 @@ class Place(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """A site entered from a place: ids into the two tables."""
+    """A site entered from a place: ids into the two tables, and how many recorded calls were open above."""
 
     site: int
     place: int
+    depth: int
 
 
 class Signature(NamedTuple):
@@ -97,8 +107,8 @@ class Lane:
 class Recording:
     """Everything that one session has seen, ready to be folded.
 
-    `facts` maps (lane number, number of the entry in that lane) to what an instrument derived there.
-    `seen` counts all calls, `dropped` those over the limit; `faults` counts our own errors by place.
+    `dropped` counts the calls that were seen but not kept; `faults` our own errors by place; `started`
+    is the clock reading that all times are counted from.
     """
 
     sites: list[Site] = field(default_factory=list)
@@ -108,8 +118,8 @@ class Recording:
     signatures: list[Signature] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=list)
-    facts: dict[tuple[int, int], dict[str, object]] = field(default_factory=dict)
+    facts: list[dict[str, Any]] = field(default_factory=list)
     dropped: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     started: int = 0
-    meta: dict[str, object] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,146 @@
+"""Families of classes whose methods are traced, and how they are found.
+
+A method has to be patched on **every** class that defines it: `generate` stands in `GenerationMixin`, in
+`WhisperGenerationMixin` and in some sixty model classes, and a user's own model may define it again.
+A family names a base class as a string and the methods that count.  Its members are found
+
+* among the classes that exist when the trace begins (`__subclasses__`),
+* when their library is imported later (`arrivals`),
+* and when a class is made during the trace: `__init_subclass__` of the base tells.
+
+Only methods are patched, and only on classes.  `forward` is never patched: it is observed through
+`nn.Module.__call__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from types import FunctionType
+from typing import Any
+
+from ..describe import dict_of_class, mro_of
+from ..patching import Patches, PatchPoint
+from ..recorder import Facts, Target, wrap
+
+_METHODS = (FunctionType, staticmethod, classmethod)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A base class, written `"torch.nn:Module"`, and the methods of its family that are traced.
+
+    `names` may end in `*`.  `subclasses=False` takes the base class alone.  `by_object`: the objects are
+    modules, so each has a path of its own.  `facts`: for a method name, what to keep of its arguments.
+    """
+
+    base: str
+    names: tuple[str, ...]
+    kind: str = "method"
+    subclasses: bool = True
+    by_object: bool = False
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+
+    def methods_of(self, cls: type) -> list[str]:
+        """The methods of this family that `cls` itself defines."""
+        own = dict_of_class(cls)
+        names = [name for name in self.names if name in own]
+        patterns = [name for name in self.names if name.endswith("*")]
+        if patterns:
+            names += [n for n in list(own) if type(n) is str and any(fnmatchcase(n, p) for p in patterns)]
+        return [name for name in names if isinstance(own[name], _METHODS)]
+
+
+class Families:
+    """Puts the wrappers of all families in place and keeps them complete while a trace runs."""
+
+    def __init__(self, patches: Patches, families: tuple[Family, ...]) -> None:
+        self._patches = patches
+        self._families = families
+        self._bases: dict[int, list[Family]] = {}
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules whose loading brings a family into being."""
+        return sorted({PatchPoint(family.base).module for family in self._families})
+
+    def attach(self) -> None:
+        """Patch every family whose library is loaded and that is not patched yet."""
+        for family in self._families:
+            base = PatchPoint(family.base).resolve()
+            known = self._bases.setdefault(id(base), []) if isinstance(base, type) else [family]
+            if family in known:
+                continue
+            known.append(family)
+            self._adopt(base, family)
+            if family.subclasses:
+                for cls in subclasses_of(base):
+                    self._adopt(cls, family)
+                self._patches.add(base, "__init_subclass__", self._telling(base))
+
+    def forget(self) -> None:
+        """All patches are undone: the next `attach` begins anew."""
+        self._bases.clear()
+
+    def born(self, cls: type) -> None:
+        """A class was made: patch what the families of its bases want of it."""
+        for base in mro_of(cls):
+            for family in self._bases.get(id(base), ()):
+                if family.subclasses:
+                    self._adopt(cls, family)
+
+    def follow(self, holder: Any, name: str) -> None:
+        """Patch one more callable, which the user named."""
+        kind = "method" if isinstance(holder, type) else "function"
+        self._patch(holder, name, Family("", (name,), kind, by_object=hasattr(holder, "forward")))
+
+    def _adopt(self, cls: type, family: Family) -> None:
+        for name in family.methods_of(cls):
+            self._patch(cls, name, family)
+
+    def _patch(self, holder: Any, name: str, family: Family) -> None:
+        raw = vars(holder)[name]
+        bound = isinstance(holder, type) and not isinstance(raw, staticmethod)
+
+        def wrapped(original: Any) -> Any:
+            return wrap(
+                Target(
+                    kind=family.kind,
+                    function="forward" if family.kind == "module" else name,
+                    original=original,
+                    holder=holder,
+                    by_object=family.by_object and bound,
+                    bound=bound,
+                    facts=family.facts.get(name),
+                )
+            )
+
+        self._patches.own(holder, name, wrapped)
+
+    def _telling(self, base: type) -> Any:
+        """What makes an `__init_subclass__` that tells us of the new class after it did its own work."""
+        own = dict_of_class(base).get("__init_subclass__")
+        families = self
+
+        def __init_subclass__(cls: type, **options: Any) -> None:
+            if own is not None:
+                own.__get__(None, cls)(**options)
+            else:
+                super(base, cls).__init_subclass__(**options)
+            families.born(cls)
+
+        return classmethod(__init_subclass__)
+
+
+def subclasses_of(base: type) -> Iterator[type]:
+    """All classes below `base`, each once."""
+    waiting = [base]
+    seen = {id(base)}
+    while waiting:
+        for cls in type.__subclasses__(waiting.pop()):
+            if id(cls) not in seen:
+                seen.add(id(cls))
+                waiting.append(cls)
+                yield cls
+

@@ -1,0 +1,88 @@
+"""Which code really ran: from a callable to the `def` line, the class that holds it and its parameters.
+
+In transformers 5 a third of all `forward`s stand under decorators (`can_return_tuple`,
+`merge_with_config_defaults`, gradient checkpointing, `no_grad`).  Asked naively they all say that they
+live in `utils/generic.py`.  The real function is reached by peeling bound methods, partials and
+`__wrapped__`; its code object then knows its qualified name.  `co_firstlineno` is the line of the first
+decorator, so the source is searched from there to the `def`.
+"""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import re
+from dataclasses import dataclass
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+from ..describe import file_name
+
+_MAX_LAYERS = 64
+_MAX_DECORATOR_LINES = 200
+_VARARGS = 0x04  # inspect.CO_VARARGS, without importing inspect
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a function was written; `file` is None where there is no Python source."""
+
+    defined_in: str
+    function: str
+    file: str | None = None
+    line: int | None = None
+    parameters: tuple[str, ...] = ()
+    varargs: str | None = None
+
+
+def peel(function: Any) -> Any:
+    """The innermost function under descriptors, bound methods, partials and `functools.wraps`."""
+    for _ in range(_MAX_LAYERS):
+        if isinstance(function, (MethodType, staticmethod, classmethod)):
+            function = function.__func__
+        elif isinstance(function, functools.partial):
+            function = function.func
+        elif type(function) is property:
+            function = function.fget
+        else:
+            below = getattr(function, "__dict__", {}).get("__wrapped__")
+            if below is None:
+                break
+            function = below
+    return function
+
+
+def origin(function: Any, owner: str, name: str, *, bound: bool = True) -> Origin:
+    """The origin of `function`; `owner` and `name` stand in where the function itself cannot tell."""
+    real = peel(function)
+    if type(real) is not FunctionType:
+        return Origin(owner, name)
+    code = real.__code__
+    above = code.co_qualname.rpartition(".")[0]
+    if above.endswith("<locals>") or not above:
+        defined_in = real.__module__ or owner
+    else:
+        defined_in = above.rpartition(".")[2]
+    parameters = code.co_varnames[: code.co_argcount]
+    varargs = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & _VARARGS else None
+    return Origin(
+        defined_in,
+        name,
+        file_name(code.co_filename),
+        def_line(code),
+        parameters[1:] if bound else parameters,
+        varargs,
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def def_line(code: CodeType) -> int:
+    """The line of the `def` of a code object, which `co_firstlineno` is not under decorators."""
+    define = re.compile(rf"\s*(async\s+)?def\s+{re.escape(code.co_name)}\b")
+    for line in range(code.co_firstlineno, code.co_firstlineno + _MAX_DECORATOR_LINES):
+        text = linecache.getline(code.co_filename, line)
+        if not text:
+            break
+        if define.match(text):
+            return line
+    return code.co_firstlineno

@@ -1,0 +1,162 @@
+"""Where a module stands: its dotted path in the real root model.
+
+A module does not know its parents.  So when a module is met that is not known yet, its tree is walked once
+and every module below it is written down with its path; the module itself is then a root.
+
+Most calls begin at the real root (`model(...)`, `model.generate(...)`), but not all: Whisper's `generate`
+calls `model.encoder` itself, and a user may call an encoder first and the model later.  When a tree turns
+out to contain a module that was taken for a root before, that root has moved: `settle` rewrites what was
+recorded under its old name.
+
+Nothing is kept alive: modules are known by id together with a weak reference that must still agree.
+A small module without parameters or children that no root contains (`CrossEntropyLoss()` made inside a
+forward, an activation looked up anew for each call) stands nowhere: it has neither root nor path.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from ..describe import class_name, dict_of_class, instance_dict, mro_of
+from ..events import Site
+
+_MAX_FRUITLESS_SEARCHES = 3
+_MAX_LABELS = 1000
+
+
+class Stand(NamedTuple):
+    """A place in a model.  `container`: path of the nearest module above that has a forward of its own."""
+
+    root: str
+    path: str
+    container: str | None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Entry:
+    reference: weakref.ref[Any]
+    stand: Stand
+
+
+class Roots:
+    """The root models of one recording and the places of all modules in them."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, _Entry] = {}
+        self._roots: list[weakref.ref[Any]] = []
+        self._labels: dict[str, int] = {}
+        self._moved: dict[str, Stand] = {}
+        self._searched: dict[str, int] = {}
+
+    def stand(self, module: Any) -> Stand | None:
+        """The place of `module`, which becomes a root of its own if no root contains it."""
+        known = self._lookup(module)
+        if known is not None:
+            return known
+        if self._roots and self._added_later(module):
+            return self._lookup(module)
+        if self._roots and _is_bare(module):
+            return None
+        self.register(module)
+        return self._lookup(module)
+
+    def register(self, root: Any) -> None:
+        """Write down `root` and everything below it."""
+        label = self._new_label(class_name(type(root)))
+        self._roots.append(weakref.ref(root))
+        self._walk(root, label)
+
+    def settle(self, site: Site) -> Site:
+        """`site` with the root and path that hold now that all roots are known."""
+        while site.root in self._moved:
+            new = self._moved[site.root]
+            path = ".".join(filter(None, (new.path, site.path)))
+            container = new.container if site.path == "" else _joined(new.path, site.container)
+            container = container if site.kind == "module" else None
+            aliases = tuple([_joined(new.path, alias) or "" for alias in site.aliases])
+            site = replace(site, root=new.root, path=path, container=container, aliases=aliases)
+        return site
+
+    def _lookup(self, module: Any) -> Stand | None:
+        entry = self._entries.get(id(module))
+        return entry.stand if entry is not None and entry.reference() is module else None
+
+    def _added_later(self, module: Any) -> bool:
+        """Walk the known roots again: `module` may have been added to one since it was first seen."""
+        kind = class_name(type(module))
+        if self._searched.get(kind, 0) >= _MAX_FRUITLESS_SEARCHES:
+            return False
+        for reference in self._roots:
+            root = reference()
+            known = None if root is None else self._lookup(root)
+            if known is not None and known.path == "":
+                self._walk(root, known.root)
+        found = self._lookup(module) is not None
+        if not found:
+            self._searched[kind] = self._searched.get(kind, 0) + 1
+        return found
+
+    def _walk(self, root: Any, label: str) -> None:
+        waiting: list[tuple[Any, str, str | None]] = [(root, "", None)]
+        seen: set[int] = set()
+        while waiting:
+            module, path, container = waiting.pop()
+            if id(module) in seen:
+                self._alias(module, path)
+                continue
+            seen.add(id(module))
+            self._place(module, Stand(label, path, container))
+            inner = path if _has_forward(module) else container
+            for name, child in reversed(children_of(module)):
+                waiting.append((child, f"{path}.{name}" if path else name, inner))
+
+    def _place(self, module: Any, stand: Stand) -> None:
+        before = self._lookup(module)
+        if before is not None and before.root != stand.root:
+            if before.path == "":
+                self._moved[before.root] = stand
+            elif stand.path == "":
+                return
+        self._entries[id(module)] = _Entry(weakref.ref(module), stand)
+
+    def _alias(self, module: Any, path: str) -> None:
+        entry = self._entries[id(module)]
+        if path not in (entry.stand.path, *entry.stand.aliases):
+            entry.stand = entry.stand._replace(aliases=(*entry.stand.aliases, path))
+
+    def _new_label(self, name: str) -> str:
+        number = self._labels.get(name, 0) + 1
+        self._labels[name] = min(number, _MAX_LABELS)
+        return name if number == 1 else f"{name}#{self._labels[name]}"
+
+
+def children_of(module: Any) -> list[tuple[str, Any]]:
+    """The named submodules of a module, read from its dictionary alone."""
+    children = instance_dict(module).get("_modules")
+    if not isinstance(children, dict):
+        return []
+    return [(name, child) for name, child in dict.items(children) if type(name) is str and child is not None]
+
+
+def _has_forward(module: Any) -> bool:
+    """Whether the module's class defines a forward: a ModuleList does not and is never on the stack."""
+    for cls in mro_of(type(module)):
+        forward = dict_of_class(cls).get("forward")
+        if forward is not None:
+            return getattr(forward, "__name__", "") != "_forward_unimplemented"
+    return False
+
+
+def _is_bare(module: Any) -> bool:
+    """Whether a module has neither children nor parameters."""
+    data = instance_dict(module)
+    return not children_of(module) and not data.get("_parameters") and not data.get("_buffers")
+
+
+def _joined(prefix: str, path: str | None) -> str | None:
+    if path is None:
+        return None
+    return f"{prefix}.{path}" if prefix and path else prefix or path

@@ -1,0 +1,120 @@
+"""What is known of a callee: builds the `Site` of a target on an object, once for each.
+
+This is where the three answers to "which forward is this?" come together: the owner (class of `self`),
+the class whose code ran (`origin`) and the place in the real root model (`roots`).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from types import FunctionType
+from typing import Any
+
+from ..describe import class_name, dict_of_class, instance_dict, mro_of
+from ..events import Site
+from ..recorder import Target
+from .experts import implementation
+from .origin import Origin, origin
+from .roots import Roots, Stand
+
+
+class Sites:
+    """The locator of one recording.  `follow`: the objects to which it is limited, none for everything."""
+
+    def __init__(self, follow: Sequence[Any] = ()) -> None:
+        self.roots = Roots()
+        self._everything = not follow
+        self._followed: dict[int, Any] = {}
+        self._labels: set[str] = set()
+        for it in follow:
+            self._follow(it)
+
+    def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
+        """The site of `target` on the object `it`, and whether a call tree may begin here."""
+        stand = self.roots.stand(it) if target.by_object and _is_module(it) else None
+        if target.kind == "module":
+            return self._module(it, stand), self._may_begin(target, it, stand)
+        owner = _owner(target, it)
+        found = origin(target.original, owner or _module_of(target.holder), target.function, bound=target.bound)
+        site = Site(
+            kind=target.kind,
+            owner=owner,
+            defined_in=found.defined_in,
+            function=target.function,
+            root=stand.root if stand else None,
+            path=stand.path if stand else None,
+            file=found.file,
+            line=found.line,
+            parameters=found.parameters,
+            varargs=found.varargs,
+        )
+        return site, self._may_begin(target, it, stand)
+
+    def _module(self, module: Any, stand: Stand | None) -> Site:
+        owner = class_name(type(module))
+        found = _forward_origin(module, owner)
+        return Site(
+            kind="module",
+            owner=owner,
+            defined_in=found.defined_in,
+            function="forward",
+            root=stand.root if stand else None,
+            path=stand.path if stand else None,
+            file=found.file,
+            line=found.line,
+            parameters=found.parameters,
+            varargs=found.varargs,
+            container=stand.container if stand else None,
+            aliases=stand.aliases if stand else (),
+        )
+
+    # --- limits: trace(model) -------------------------------------------------------------------
+
+    def _follow(self, it: Any) -> None:
+        if _is_module(it):
+            self.roots.register(it)
+            stand = self.roots.stand(it)
+            self._labels.update([stand.root] if stand else [])
+            return
+        # A processor is followed together with the tokenizer and the feature extractor that it holds.
+        parts = [] if isinstance(it, (type, FunctionType)) else list(instance_dict(it).values())
+        for part in [it, *parts]:
+            try:
+                self._followed[id(part)] = weakref.ref(part)
+            except TypeError:
+                continue  # a number or text among the parts
+
+    def _may_begin(self, target: Target, it: Any, stand: Stand | None) -> bool:
+        if self._everything or (stand is not None and stand.root in self._labels):
+            return True
+        candidates = (it, *mro_of(type(it)), target.original)
+        return any(id(one) in self._followed and self._followed[id(one)]() is one for one in candidates)
+
+
+def _forward_origin(module: Any, owner: str) -> Origin:
+    """The origin of the forward that `module` runs: its own attribute, or the class's."""
+    forward = instance_dict(module).get("forward")
+    if forward is not None:
+        return origin(forward, owner, "forward")
+    for cls in mro_of(type(module)):
+        forward = dict_of_class(cls).get("forward")
+        if forward is not None:
+            chosen = implementation(module, forward)
+            return origin(forward if chosen is None else chosen, owner, "forward")
+    return Origin(owner, "forward")
+
+
+def _owner(target: Target, it: Any) -> str:
+    """Class of `self`; for a class or static method the class, for a plain function nothing."""
+    if target.bound:
+        return class_name(it if isinstance(it, type) else type(it))
+    return class_name(target.holder) if isinstance(target.holder, type) else ""
+
+
+def _module_of(holder: Any) -> str:
+    return str(getattr(holder, "__name__", "?"))
+
+
+def _is_module(it: Any) -> bool:
+    return "_modules" in instance_dict(it) and type(it) is not FunctionType

@@ -1,0 +1,89 @@
+"""Finding calls: by name, owner, path, kind, step and status.
+
+A pattern is `Owner.function` with `*` globs; the owner matches the class of `self` or the class whose code
+ran, so `GenerationMixin.generate` finds the call that `WhisperForConditionalGeneration.generate` made to
+its parent class.  Names are compared once for each site, not for each call: a trace of a million calls
+has a few hundred sites.
+"""
+
+from __future__ import annotations
+
+import warnings
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from .calls import STATUSES, Call, Trace
+from .errors import PatternWarning
+from .events import Site
+
+
+class Found(list[Call]):
+    """The calls that a `find` found; an empty one says what was looked for and what comes near."""
+
+    def __init__(self, calls: list[Call], explanation: str) -> None:
+        super().__init__(calls)
+        self.explanation = explanation
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self else f"<{self.explanation}>"
+
+
+def find(
+    trace: Trace,
+    pattern: str = "*",
+    *,
+    path: str | None = None,
+    owner: str | None = None,
+    kind: str | None = None,
+    step: int | None = None,
+    status: str | None = None,
+) -> list[Call]:
+    """The calls that meet every condition, in start order.
+
+    A pattern that matches no call of the whole trace gives an empty list and a `PatternWarning` that
+    names the nearest names.  ValueError for a status that does not exist.
+    """
+    if status is not None and status not in STATUSES:
+        raise ValueError(f"status {status!r} does not exist; possible are {', '.join(STATUSES)}")
+    columns = trace.columns
+    named = [matches(site, pattern) for site in columns.sites]
+    wanted = [
+        name
+        and (path is None or (site.path is not None and fnmatchcase(site.path, path)))
+        and (owner is None or fnmatchcase(site.owner, owner))
+        and (kind is None or site.kind == kind)
+        for name, site in zip(named, columns.sites, strict=True)
+    ]
+    rows = [row for row, site in enumerate(columns.site) if wanted[site]]
+    if status is not None:
+        state = STATUSES.index(status)
+        rows = [row for row in rows if columns.status[row] == state]
+    calls = [Call(trace, row) for row in rows]
+    if step is not None:
+        calls = [call for call in calls if call.step == step]
+    if not any(named) and pattern != "*":
+        warnings.warn(unknown(trace, pattern), PatternWarning, stacklevel=4)
+    return Found(calls, unknown(trace, pattern) if not any(named) else f"no call matches {pattern!r} and the rest")
+
+
+def count(trace: Trace, pattern: str = "*") -> int:
+    """How many calls match `pattern`; 0 is an answer, not an error."""
+    columns = trace.columns
+    wanted = [matches(site, pattern) for site in columns.sites]
+    return sum(1 for site in columns.site if wanted[site])
+
+
+def matches(site: Site, pattern: str) -> bool:
+    """Whether `Owner.function`, `DefinedIn.function` or the bare function name matches the pattern."""
+    names = (site.name, f"{site.defined_in}.{site.function}", site.function)
+    return any(fnmatchcase(name, pattern) for name in names)
+
+
+def unknown(trace: Trace, pattern: str) -> str:
+    """One line for a pattern that matches nothing: what was asked and the nearest names."""
+    columns = trace.columns
+    used = {columns.sites[number].name for number in set(columns.site)}
+    near = get_close_matches(pattern.replace("*", ""), sorted(used), 3, 0.5)
+    if near:
+        return f"no call matches {pattern!r}; the nearest are {', '.join(near)}"
+    return f"no call matches {pattern!r}; the trace has {len(used)} names, see trace.find('*')"

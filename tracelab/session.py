@@ -1,0 +1,205 @@
+"""`trace()`: attach the instruments, record, fold; as context manager and as decorator.
+
+All sessions of a process share one set of patches: the first that begins puts them in, the last that ends
+takes them out.  Sessions may overlap and end in any order, on any thread.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import platform
+import sys
+import weakref
+from collections.abc import Callable
+from importlib import metadata
+from time import perf_counter_ns
+from types import TracebackType
+from typing import Any, TypeVar
+
+from . import recorder as recording
+from .arrivals import Watcher
+from .calls import Columns, Trace
+from .describe import Describer
+from .errors import SetupError
+from .fold import fold
+from .instruments import FAMILIES, Families, Root, Sites, followed
+from .patching import Patches, PatchPoint
+from .recorder import Recorder
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _House:
+    """The patches of this process: put in with the first session, taken out with the last."""
+
+    def __init__(self) -> None:
+        self.patches = Patches()
+        self.families = Families(self.patches, FAMILIES)
+        self.watcher = Watcher(self.families.modules, self._arrived, {"torch._dynamo": self._lift_module_call})
+
+    def begin(self, recorder: Recorder, roots: list[Root]) -> None:
+        with self.patches.lock:
+            try:
+                if not recording.active():
+                    self.watcher.install()
+                    self.families.attach()
+                for root in roots:
+                    if root.holder is not None:
+                        self.families.follow(root.holder, root.name)
+                recording.activate(recorder)
+            except BaseException:
+                self.end(recorder)
+                raise
+
+    def end(self, recorder: Recorder) -> None:
+        with self.patches.lock:
+            if recording.deactivate(recorder):
+                self.watcher.remove()
+                self.families.forget()
+                self.patches.undo_all()
+
+    def _arrived(self, name: str) -> None:
+        with self.patches.lock:
+            for recorder in recording.active():
+                recorder.describer.learn_torch()
+            self.families.attach()
+
+    def _lift_module_call(self) -> Any:
+        return self.patches.lifted(PatchPoint("torch.nn:Module").resolve())
+
+
+_house = _House()
+
+
+class Session:
+    """One use of `trace()`.  Entering it begins to record and gives the `Trace`; leaving it ends it."""
+
+    def __init__(self, roots: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self._given = roots
+        self._options = options
+        self._recorder: Recorder | None = None
+        self._sites = Sites()
+        self._trace = Trace()
+        self._folded: tuple[Any, Columns] | None = None
+        self._end: Callable[[], None] = _nothing
+
+    def __enter__(self) -> Trace:
+        if self._recorder is not None:
+            raise SetupError("this trace() has been entered already; make a new one for each recording")
+        options = self._options
+        roots = [followed(given) for given in self._given]
+        self._given = ()  # from here on the host's objects are known by weak references alone
+        self._sites = Sites([root.it for root in roots])
+        describer = Describer(values=options["values"], stats=options["stats"])
+        self._recorder = Recorder(self._sites, describer, depth=options["depth"], limit=options["limit"])
+        self._trace = Trace(pull=self._columns)
+        # A session that nobody leaves ends when nobody holds it any more.
+        self._end = weakref.finalize(self, _house.end, self._recorder)
+        _house.begin(self._recorder, roots)
+        return self._trace
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._end()
+        if self._recorder is not None:
+            self._trace.finish(self._columns())
+
+    def __call__(self, function: Function) -> Function:
+        """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
+        given, options = self._given, self._options
+        return decorated(function, lambda: Session(given, options))
+
+    def _columns(self) -> Columns:
+        """Everything recorded so far, folded; the same object as last time if nothing was added."""
+        recorder = self._recorder
+        assert recorder is not None  # there is no trace to ask before the session is entered
+        size = recorder.size
+        if self._folded is None or self._folded[0] != size:
+            seen = recorder.recording(_meta(self._options))
+            seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
+            self._folded = size, fold(seen, perf_counter_ns())
+        return self._folded[1]
+
+
+def trace(
+    *roots: Any, values: bool = False, stats: bool = False, depth: int | None = None, limit: int = 1_000_000
+) -> Session:
+    """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
+
+    roots: modules, tokenizers, processors, pipelines, classes, functions or dotted names; only what they
+        call is recorded.  None: everything that the instruments know.
+    values: keep small values too (texts, token ids, scalars, exception messages); the default keeps none.
+    stats: keep minimum, maximum, mean, deviation, NaN and Inf counts of each floating tensor.
+    depth: keep calls up to this nesting; deeper ones are counted as dropped.
+    limit: number of calls kept; what is over it is counted as dropped.
+
+    Raises SetupError, with nothing patched, for a root or an option that cannot be used.
+    """
+    if depth is not None and (type(depth) is not int or depth < 1):
+        raise SetupError(f"depth={depth!r} is not possible; it is a number of levels from 1 on, or None for all")
+    if type(limit) is not int or limit < 0:
+        raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
+    for given in roots:
+        followed(given)
+    return Session(roots, {"values": bool(values), "stats": bool(stats), "depth": depth, "limit": limit})
+
+
+def reset() -> None:
+    """End every recording in this process and take out all patches; for a session that got lost."""
+    for recorder in recording.active():
+        _house.end(recorder)
+
+
+def decorated(function: Function, begin: Callable[[], Session]) -> Function:
+    """`function`, recorded anew each time it is called; coroutines and generators while they run."""
+
+    @functools.wraps(function)
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        with begin() as latest:
+            result.trace = latest
+            return function(*args, **kwargs)
+
+    @functools.wraps(function)
+    async def coroutine(*args: Any, **kwargs: Any) -> Any:
+        with begin() as latest:
+            result.trace = latest
+            return await function(*args, **kwargs)
+
+    @functools.wraps(function)
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        with begin() as latest:
+            result.trace = latest
+            return (yield from function(*args, **kwargs))
+
+    result: Any = plain
+    if inspect.iscoroutinefunction(function):
+        result = coroutine
+    elif inspect.isgeneratorfunction(function):
+        result = generator
+    return result  # type: ignore[no-any-return]
+
+
+def _meta(options: dict[str, Any]) -> dict[str, Any]:
+    """What a reader needs to know of the run; nothing of the machine's or the user's name."""
+    versions = {name: _version(name) for name in ("torch", "transformers", "tokenizers") if name in sys.modules}
+    meta: dict[str, Any] = {
+        "tracelab": metadata.version("tracelab"),
+        "python": platform.python_version(),
+        **versions,
+        "options": options,
+    }
+    rank = os.environ.get("RANK", "")
+    if rank.isdigit():
+        meta["rank"] = int(rank)
+    return meta
+
+
+def _version(module: str) -> str:
+    return str(getattr(sys.modules[module], "__version__", "?"))
+
+
+def _nothing() -> None:
+    """The end of a session that never began."""
