@@ -35,39 +35,49 @@ def fold(recording: Recording, now: int) -> Columns:
 
 def _fold_lane(columns: Columns, recording: Recording, lane: Lane, thread: int, now: int) -> None:
     began = recording.started
-    rows = lane.rows
-    stack: list[int] = []
     # A snapshot of a running thread may end in the middle of an event: whole triples only.
-    for at in range(0, len(rows) // 3 * 3, 3):
-        code, value, clock = rows[at], rows[at + 1], rows[at + 2]
+    whole = len(lane.rows) // 3 * 3
+    events = zip(lane.rows[0:whole:3], lane.rows[1:whole:3], lane.rows[2:whole:3], strict=True)
+    first = row = len(columns)
+    # Plain lists while the rows are written: storing into an array converts each number.
+    visits: list[int] = []
+    inputs: list[int] = []
+    parents: list[int] = []
+    starts: list[int] = []
+    count = len(lane.rows) // 3
+    outputs, ends, statuses, errors = [UNKNOWN] * count, [now] * count, [OPEN] * count, [UNKNOWN] * count
+    depth_of = [visit.depth for visit in recording.visits]
+    stack: list[int] = []
+    for code, value, clock in events:
         if code >= 0:
-            visit = recording.visits[code]
-            del stack[visit.depth :]  # an interrupt swallowed the end of these: they stay open
-            stack.append(_open(columns, visit, value, clock - began, stack, thread))
-            columns.duration[-1] = now - clock
+            depth = depth_of[code]
+            del stack[depth:]  # an interrupt swallowed the end of these: they stay open
+            parents.append(stack[-1] if stack else UNKNOWN)
+            stack.append(row)
+            visits.append(code)
+            inputs.append(value)
+            starts.append(clock)
+            row += 1
         elif code == FACT:
             columns.facts.setdefault(stack[clock], {}).update(recording.facts[value])
         else:
             depth, failed = divmod(-2 - code, 2)
-            row = stack[depth]
+            closed = stack[depth] - first
             del stack[depth:]
-            columns.duration[row] = clock - began - columns.start[row]
-            columns.status[row] = ERROR if failed else OK
-            (columns.error if failed else columns.output)[row] = value
-
-
-def _open(columns: Columns, visit: Visit, inputs: int, start: int, stack: list[int], thread: int) -> int:
-    columns.site.append(visit.site)
-    columns.place.append(visit.place)
-    columns.inputs.append(inputs)
-    columns.output.append(UNKNOWN)
-    columns.parent.append(stack[-1] if stack else UNKNOWN)
-    columns.start.append(start)
-    columns.duration.append(0)
-    columns.status.append(OPEN)
-    columns.error.append(UNKNOWN)
-    columns.thread.append(thread)
-    return len(columns.site) - 1
+            ends[closed] = clock
+            statuses[closed] = ERROR if failed else OK
+            (errors if failed else outputs)[closed] = value
+    size = row - first
+    columns.site.extend(recording.visits[code].site for code in visits)
+    columns.place.extend(recording.visits[code].place for code in visits)
+    columns.inputs.extend(inputs)
+    columns.output.extend(outputs[:size])
+    columns.parent.extend(parents)
+    columns.start.extend(clock - began for clock in starts)
+    columns.duration.extend(end - start for start, end in zip(starts, ends, strict=False))
+    columns.status.extend(statuses[:size])
+    columns.error.extend(errors[:size])
+    columns.thread.extend([thread] * size)
 
 
 def _sort_by_start(columns: Columns) -> None:

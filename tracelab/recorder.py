@@ -34,8 +34,7 @@ from types import CodeType, FrameType
 from typing import Any, Protocol
 
 from .describe import Describer, Table, class_name, file_name
-from .events import FACT, UNKNOWN, Lane, Place, Recording, Signature, Site, Visit, raised, returned
-from .values import UnreadableSpec
+from .events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
 
 log = logging.getLogger("tracelab")
 
@@ -217,11 +216,12 @@ class Recorder:
         """Everything seen so far; the tables and lanes are copies."""
         lanes = [Lane(writer.lane.thread, list(writer.rows)) for writer in list(self._writers)]
         return Recording(
+            visits=self.visits.listed(Visit(0, 0, 0)),
             sites=self.sites.listed(Site("method", "", "?", "?")),
             places=[_place(*caller) for caller in self.callers.listed((_place.__code__, 0))],
-            visits=self.visits.listed(Visit(0, 0, 0)),
-            specs=self.describer.specs.listed(UnreadableSpec("race")),
-            signatures=self.describer.signatures.listed(Signature((), ())),
+            # Signatures before specs, lanes before both: what is copied later knows all that came before.
+            signatures=self.describer.signatures(),
+            specs=self.describer.specs(),
             errors=self.errors.listed("?"),
             facts=self.facts.listed({}),
             lanes=lanes,

@@ -57,16 +57,17 @@ def origin(function: Any, owner: str, name: str, *, bound: bool = True) -> Origi
     real = peel(function)
     if type(real) is not FunctionType:
         return Origin(owner, name)
-    code = real.__code__
+    return _written(real.__code__, real.__module__ or owner, name, bound)
+
+
+@functools.lru_cache(maxsize=4096)
+def _written(code: CodeType, module: str, name: str, bound: bool) -> Origin:
     above = code.co_qualname.rpartition(".")[0]
-    if above.endswith("<locals>") or not above:
-        defined_in = real.__module__ or owner
-    else:
-        defined_in = above.rpartition(".")[2]
+    in_class = bool(above) and not above.endswith("<locals>")
     parameters = code.co_varnames[: code.co_argcount]
     varargs = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & _VARARGS else None
     return Origin(
-        defined_in,
+        above.rpartition(".")[2] if in_class else module,
         name,
         file_name(code.co_filename),
         def_line(code),
@@ -75,7 +76,6 @@ def origin(function: Any, owner: str, name: str, *, bound: bool = True) -> Origi
     )
 
 
-@functools.lru_cache(maxsize=4096)
 def def_line(code: CodeType) -> int:
     """The line of the `def` of a code object, which `co_firstlineno` is not under decorators."""
     define = re.compile(rf"\s*(async\s+)?def\s+{re.escape(code.co_name)}\b")

@@ -1,0 +1,26 @@
+"""Live value to spec: never raises, never keeps the value, runs no code of the value's class.
+
+    reflection   reading classes and instances past whatever they define
+    table        interned rows
+    tensors      tensors and arrays
+    caches       generation caches
+    containers   tuples, mappings, model outputs
+    describer    the hot path that joins them
+"""
+
+from __future__ import annotations
+
+from .describer import Describer
+from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
+from .table import Table
+
+__all__ = [
+    "Describer",
+    "Table",
+    "class_name",
+    "dict_of_class",
+    "file_name",
+    "home",
+    "instance_dict",
+    "mro_of",
+]

@@ -1,0 +1,72 @@
+"""Generation caches: how many tokens they hold, read from attributes alone.
+
+`get_seq_length()` is code of the cache, raises for state-space caches and gives a tensor for static ones.
+The length kept is that of the **last** layer that holds keys: layers are updated one after another during
+a forward, so each layer of a step finds there the length from before the step.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from .reflection import dict_getter
+from .tensors import counter
+
+DictGetter = Callable[[Any], dict[str, Any]]
+
+
+CacheKey = tuple[str, "int | None", int, "int | None"]
+"""Type, length, layers, cross length: the arguments of a CacheSpec, and the key that it is interned by."""
+
+
+class CacheReader:
+    """Reads caches; remembers for each class how to get at the dictionary of its instances."""
+
+    def __init__(self) -> None:
+        self._getters: dict[int, tuple[DictGetter, Any]] = {}
+
+    def read(self, cache: Any, kind: str) -> CacheKey:
+        """The state of a cache whose class is called `kind`."""
+        data = self._dict(cache)
+        layers = data.get("layers")
+        if type(layers) is list:
+            return kind, self._length(layers), len(layers), None
+        own = self._dict(data.get("self_attention_cache")).get("layers")
+        cross = self._dict(data.get("cross_attention_cache")).get("layers")
+        if type(own) is not list or type(cross) is not list:
+            return kind, None, 0, None
+        return kind, self._length(own), len(own), self._length(cross)
+
+    def _length(self, layers: list[Any]) -> int | None:
+        """Tokens held; None where no layer counts tokens (state-space models)."""
+        for layer in reversed(layers):
+            length = _layer_length(self._dict(layer))
+            if length is not None:
+                return length
+        return None if layers else 0
+
+    def _dict(self, value: Any) -> dict[str, Any]:
+        cls = type(value)
+        known = self._getters.get(id(cls))
+        if known is None:
+            getters, key = self._getters, id(cls)
+            known = getters[key] = dict_getter(cls), weakref.ref(cls, lambda _: getters.pop(key, None))
+        return known[0](value)
+
+
+def _layer_length(layer: dict[str, Any]) -> int | None:
+    """Tokens seen by one cache layer; None where it does not count them."""
+    if "keys" not in layer:
+        return None
+    if not layer.get("is_initialized"):
+        return 0
+    if "cumulative_length" in layer:
+        counted = layer.get("cumulative_length_int", layer["cumulative_length"])
+        return counted if type(counted) is int else counter(counted)
+    keys = layer["keys"]
+    if keys is None:
+        return None  # a placeholder layer that shares the keys of another one
+    shape = keys.shape
+    return int(shape[-2]) if len(shape) > 1 and type(shape[-2]) is int else 0

@@ -1,0 +1,256 @@
+"""The hot path of describing: a value becomes the number of its spec in a table.
+
+Equal specs have the same number, so a value like one that was seen before costs a dictionary lookup and no
+new object.  What is stored for a new one is its key; specs are made from the keys when the recording is
+read.  The common cases are tested by identity of the exact type; every other class is looked at once, by
+its MRO, and remembered by id with a weak reference (hashing a class may run its metaclass).
+
+Containers are cut after MAX_ITEMS items, MAX_DEPTH levels and MAX_PARTS values in all.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from ..events import Signature
+from ..values import CacheSpec, ContainerSpec, ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
+from .caches import CacheReader
+from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Pairs, pairs_reader, read_tuple
+from .reflection import class_name, home, mro_of
+from .table import Table
+from .tensors import array_spec, from_key, tensor_spec
+
+Reader = Callable[[Any, int, list[int]], int]
+Make = Callable[[Any, list[Spec]], Spec]
+
+_SCALARS = (type(None), bool, int, float, str)
+
+
+class Describer:
+    """Reduces values to interned specs; one for each recording."""
+
+    def __init__(self, *, values: bool = False, stats: bool = False) -> None:
+        self.keys: Table[tuple[Make, Any]] = Table()
+        self.calls: Table[tuple[Any, ...]] = Table()
+        self._values = values
+        self._stats = stats
+        self._constants: dict[int, int] = {}
+        self._readers: dict[int, Reader] = {}
+        self._classes: dict[int, Any] = {}
+        self._caches = CacheReader()
+        self._tensor: Any = None
+        self._modes: Callable[[], int] = lambda: 0
+        self._guard: Any = None
+        self.learn_torch()
+
+    def learn_torch(self) -> None:
+        """Remember torch's types, once torch is loaded; called again when it arrives during a trace."""
+        torch: Any = sys.modules.get("torch")
+        if torch is None or not hasattr(torch, "_C") or not hasattr(torch, "nn"):
+            return
+        if not self._values and not self._stats:
+            self._tensor = torch.Tensor
+        self._modes = torch._C._len_torch_function_stack
+        self._guard = torch._C.DisableTorchFunction
+
+    # --- the hot path ---------------------------------------------------------------------------
+
+    def signature(self, args: tuple[Any, ...], kwargs: dict[str, Any], guarded: bool = False) -> int:
+        """The number of the signature of a call made with `args` and `kwargs`."""
+        if self._modes() and not guarded:  # reading a shape would call the host's mode
+            with self._guard():
+                return self.signature(args, kwargs, True)
+        known = self.keys.numbers
+        constants = self._constants
+        tensor = self._tensor
+        # The names and then the spec numbers, in one flat tuple: the same tuple is the same signature.
+        parts: list[Any] = [len(args), *kwargs]
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            cls = type(value)
+            if cls is tensor:
+                try:
+                    number = known[value.shape, value.dtype, value.device]
+                except Exception:  # new, or without a hashable shape
+                    number = self._other(value)
+            elif id(cls) in constants:
+                number = constants[id(cls)]
+            else:
+                number = self._other(value)
+            parts.append(number)
+        key = tuple(parts)
+        try:
+            return self.calls.numbers[key]
+        except KeyError:
+            return self.calls.add(key, key)
+
+    def see(self, value: Any, guarded: bool = False) -> int:
+        """The number of the spec of one value."""
+        if self._modes() and not guarded:
+            with self._guard():
+                return self.see(value, True)
+        if type(value) is self._tensor:
+            try:
+                return self.keys.numbers[value.shape, value.dtype, value.device]
+            except Exception:
+                return self._other(value)
+        return self._other(value)
+
+    # --- everything else ------------------------------------------------------------------------
+
+    def _other(self, value: Any, depth: int = 0, left: list[int] | None = None) -> int:
+        """The number of any value, through the reader of its class; `left`: how many more may be looked at."""
+        try:
+            cls = type(value)
+            reader = self._readers.get(id(cls)) or self._learn(cls)
+            return reader(value, depth, [MAX_PARTS] if left is None else left)
+        except Exception as error:
+            return self._ready(UnreadableSpec(class_name(type(error))))
+
+    def _learn(self, cls: type) -> Reader:
+        key = id(cls)
+        constants, readers, classes = self._constants, self._readers, self._classes
+
+        def forget(_: Any) -> None:
+            for table in (constants, readers, classes):
+                table.pop(key, None)
+
+        reader = self._reader_for(cls)
+        classes[key] = weakref.ref(cls, forget)
+        readers[key] = reader
+        return reader
+
+    def _reader_for(self, cls: type) -> Reader:
+        kind, homes = class_name(cls), [home(base) for base in mro_of(cls)]
+        if any(cls is scalar for scalar in _SCALARS):
+            return self._scalar if self._values and value_kept(cls) else self._constant(cls, ScalarSpec(kind))
+        if ("torch", "Tensor") in homes:
+            return self._plain_tensor if cls is self._tensor else self._any_tensor
+        if ("numpy", "ndarray") in homes:
+            return lambda value, depth, left: self._ready(array_spec(value))
+        if ("transformers.cache_utils", "Cache") in homes:
+            return lambda value, depth, left: self._cache(value, kind)
+        if cls is tuple:
+            return self._tuple
+        pairs = pairs_reader(cls)
+        if pairs is not None:
+            return lambda value, depth, left: self._container(kind, pairs, value, depth, left)
+        return self._constant(cls, ObjectSpec(kind))
+
+    def _constant(self, cls: type, spec: Spec) -> Reader:
+        """All values of this class have the same spec."""
+        number = self._constants[id(cls)] = self._ready(spec)
+        return lambda value, depth, left: number
+
+    def _plain_tensor(self, value: Any, depth: int, left: list[int]) -> int:
+        try:
+            key = value.shape, value.dtype, value.device
+            return self._interned(key, _make_tensor, key)
+        except Exception:
+            return self._any_tensor(value, depth, left)
+
+    def _any_tensor(self, value: Any, depth: int, left: list[int]) -> int:
+        return self._ready(tensor_spec(value, stats=self._stats, values=self._values))
+
+    def _cache(self, value: Any, kind: str) -> int:
+        key = self._caches.read(value, kind)
+        return self._interned(key, _make_cache, key)
+
+    def _scalar(self, value: Any, depth: int, left: list[int]) -> int:
+        kept: Scalar = value if not isinstance(value, str) else value[:MAX_TEXT]
+        # The repr as key keeps 1, True and 1.0 apart, 0.0 and -0.0 too, and finds NaN again.
+        spec = ScalarSpec(type(value).__name__, kept, True)
+        return self._interned((ScalarSpec, spec.type, repr(kept)), _make_ready, spec)
+
+    def _tuple(self, value: Any, depth: int, left: list[int]) -> int:
+        """A plain tuple: what attention gets and gives, so the short ones have a way of their own."""
+        if depth > 1 or len(value) > 8:
+            return self._container("tuple", read_tuple, value, depth, left)
+        known = self.keys.numbers
+        constants = self._constants
+        parts: list[Any] = [tuple]
+        for item in value:
+            try:
+                if type(item) is self._tensor:
+                    parts.append(known[item.shape, item.dtype, item.device])
+                else:
+                    parts.append(constants[id(type(item))])
+            except Exception:
+                parts.append(self._other(item, depth + 1, left))
+        key = tuple(parts)
+        return self._interned(key, _make_tuple, key)
+
+    def _container(self, kind: str, read: Callable[[Any], Pairs], value: Any, depth: int, left: list[int]) -> int:
+        pairs, length = read(value) if depth < MAX_DEPTH else ([], 0)
+        fields = []
+        for name, item in pairs:
+            left[0] -= 1
+            if left[0] < 0:
+                break
+            fields.append((name, self._other(item, depth + 1, left)))
+        key = (kind, length, tuple(fields))
+        return self._interned(key, _make_container, key)
+
+    def _ready(self, spec: Spec) -> int:
+        return self._interned(spec, _make_ready, spec)
+
+    def _interned(self, key: Any, make: Make, raw: Any) -> int:
+        number = self.keys.numbers.get(key)
+        return self.keys.add(key, (make, raw)) if number is None else number
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def error_name(self, error: BaseException) -> str:
+        """The type of an exception; with its message only where values are kept."""
+        kind = class_name(type(error))
+        args = BaseException.__dict__["args"].__get__(error)
+        if not self._values or not args or type(args[0]) is not str:
+            return kind
+        return f"{kind}: {args[0][:MAX_TEXT]}"
+
+    def specs(self) -> list[Spec]:
+        """All specs by number.  A container was numbered after its fields, so these are there already."""
+        made: list[Spec] = []
+        for make, raw in self.keys.listed((_make_ready, UnreadableSpec("race"))):
+            made.append(make(raw, made))
+        return made
+
+    def signatures(self) -> list[Signature]:
+        """All signatures by number."""
+        return [_signature(key) for key in self.calls.listed((0,))]
+
+
+def value_kept(cls: type) -> bool:
+    """Whether `values=True` says more of a scalar than its type does: of all but None."""
+    return cls is not type(None)
+
+
+def _signature(key: tuple[Any, ...]) -> Signature:
+    positional = key[0]
+    named = (len(key) - 1 - positional) // 2
+    names, numbers = key[1 : 1 + named], key[1 + named :]
+    return Signature(numbers[:positional], tuple(zip(names, numbers[positional:], strict=True)))
+
+
+def _make_ready(raw: Any, made: list[Spec]) -> Spec:
+    spec: Spec = raw
+    return spec
+
+
+def _make_tensor(raw: Any, made: list[Spec]) -> Spec:
+    return from_key(raw)
+
+
+def _make_cache(raw: Any, made: list[Spec]) -> Spec:
+    return CacheSpec(*raw)
+
+
+def _make_tuple(raw: Any, made: list[Spec]) -> Spec:
+    return ContainerSpec("tuple", tuple([(at, made[number]) for at, number in enumerate(raw[1:])]), len(raw) - 1)
+
+
+def _make_container(raw: Any, made: list[Spec]) -> Spec:
+    kind, length, fields = raw
+    return ContainerSpec(kind, tuple([(name, made[number]) for name, number in fields]), length)

@@ -1,0 +1,93 @@
+"""Tensors and arrays: shape, dtype and device; with the options also statistics and small values.
+
+Attributes are read through torch's own C descriptors with `__torch_function__` switched off, so that
+neither a tensor subclass nor a mode of the host notices.  A size is kept as an int only when it is exactly
+an int: `int()` of a symbolic size would specialise the host's graph.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from ..values import Dim, Scalar, TensorSpec, TensorStats
+from .reflection import class_name
+
+MAX_VALUES = 256
+"""Integer and boolean tensors up to this many elements are kept whole with `values=True`."""
+
+
+def from_key(key: tuple[Any, ...]) -> TensorSpec:
+    """The spec of a plain tensor from the (shape, dtype, device) that it was interned by."""
+    shape, dtype, device = key
+    return TensorSpec(tuple(shape), _name(dtype), str(device))
+
+
+def tensor_spec(value: Any, *, stats: bool, values: bool) -> TensorSpec:
+    """The spec of any tensor: nested, sparse, symbolic, a subclass."""
+    torch: Any = sys.modules["torch"]
+    base = torch._C.TensorBase
+    cls = type(value)
+    with torch._C.DisableTorchFunction():
+        try:
+            shape: tuple[Dim, ...] = tuple([_dim(size) for size in base.shape.__get__(value)])
+        except Exception:
+            shape = ("?",)  # a strided nested tensor and a parameter that is not materialised have none
+        plain = cls is torch.Tensor or cls is torch.nn.Parameter
+        readable = plain and not base.is_meta.__get__(value) and not torch._C._len_torch_dispatch_stack()
+        return TensorSpec(
+            shape,
+            _name(base.dtype.__get__(value)),
+            str(base.device.__get__(value)),
+            stats=_stats(torch, value) if stats and readable else None,
+            type="Tensor" if plain else class_name(cls),
+            values=_small_values(value) if values and readable else None,
+        )
+
+
+def array_spec(value: Any) -> TensorSpec:
+    """The spec of a numpy array."""
+    numpy: Any = sys.modules["numpy"]
+    shape = tuple([_dim(size) for size in numpy.ndarray.shape.__get__(value)])
+    return TensorSpec(shape, str(numpy.ndarray.dtype.__get__(value)), type=class_name(type(value)))
+
+
+def counter(tensor: Any) -> int | None:
+    """The value of a one-element counter tensor, where reading it costs no synchronisation.
+
+    Static caches count in a tensor.  On an accelerator reading it would make the host wait, and under a
+    dispatch mode of the host our read would be seen, so there it stays unknown.
+    """
+    torch: Any = sys.modules["torch"]
+    if type(tensor) is not torch.Tensor or tensor.device.type != "cpu" or torch._C._len_torch_dispatch_stack():
+        return None
+    return int(tensor.item())
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _dim(size: Any) -> Dim:
+    return size if type(size) is int else str(size)
+
+
+def _small_values(tensor: Any) -> tuple[Scalar, ...] | None:
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.numel() > MAX_VALUES:
+        return None
+    return tuple(tensor.detach().reshape(-1).tolist())
+
+
+def _stats(torch: Any, tensor: Any) -> TensorStats | None:
+    """Extremes and moments of the finite elements, computed without touching gradients or random state."""
+    if not tensor.is_floating_point() or tensor.layout is not torch.strided:
+        return None
+    with torch.no_grad():
+        flat = tensor.detach().reshape(-1).to(torch.float64 if tensor.dtype == torch.float64 else torch.float32)
+        nan = int(torch.isnan(flat).sum())
+        inf = int(torch.isinf(flat).sum())
+        finite = flat if not nan and not inf else flat[torch.isfinite(flat)]
+        if not finite.numel():
+            return TensorStats(None, None, None, None, nan, inf)
+        std = float(finite.std(correction=0))
+        return TensorStats(float(finite.min()), float(finite.max()), float(finite.mean()), std, nan, inf)

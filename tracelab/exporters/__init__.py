@@ -1,0 +1,93 @@
+"""Exporters: a trace as a file, and the file as a trace again.
+
+`SUFFIXES` is the table of contents: the suffix of the file names the format.  A new format is one new
+file in this folder with a function `encode(trace) -> Iterator[str]`, and one row here; a suffix that
+ends in `.gz` is compressed on the way out.  Rows are strings and the rooms are loaded on first use, so
+that `import tracelab` stays light.
+
+Reading goes by content and not by suffix: a renamed file is still readable.  Whatever `load` is given,
+it ends in a `Trace` or in one line of `TraceFileError`: nothing in a file is imported, executed or
+unpickled, and every size is bounded (`limits`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..calls import Trace
+from ..errors import TraceFileError, TracelabError
+
+SUFFIXES = {
+    ".json": "tracelab.exporters.json:encode",
+    ".json.gz": "tracelab.exporters.json:encode",
+}
+
+STANDARD = "-"
+"""The path that means standard output in `save` and standard input in `load`."""
+
+
+def save(trace: Trace, path: str | os.PathLike[str]) -> None:
+    """Write `trace` to `path` in the format of its suffix, or as JSON to standard output for `"-"`.
+
+    The file appears complete or not at all, readable by its owner only.  `OSError` when it cannot be
+    written, `TracelabError` when the suffix is unknown.
+    """
+    target = os.fsdecode(path)
+    suffix = ".json" if target == STANDARD else _suffix(target)
+    from . import files
+
+    encode = _encoder(suffix)
+    if target == STANDARD:
+        files.write_standard(encode(trace))
+    else:
+        files.write(target, encode(trace), compress=suffix.endswith(".gz"))
+
+
+def load(path: str | os.PathLike[str]) -> Trace:
+    """Read a trace that `save` has written; `"-"` reads standard input.
+
+    `TraceFileError`, one line naming the file and the place in it, for anything else.
+    """
+    source = os.fsdecode(path)
+    from . import files, json
+    from .expect import Refused
+
+    shown = "standard input" if source == STANDARD else repr(source)
+    try:
+        return json.decode(files.read_standard() if source == STANDARD else files.read(source))
+    except Refused as refused:
+        problem = str(refused)
+    except RecursionError:
+        problem = "nested too deeply to be read from here"
+    except MemoryError:
+        problem = "too large for the memory of this machine"
+    # Raised outside of the handlers: the inner exception is no news to a reader of the traceback.
+    raise TraceFileError(f"{shown}: {problem}")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the `.json` format."""
+    import json
+    from importlib import resources
+
+    text = resources.files(__name__).joinpath("trace.schema.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _suffix(target: str) -> str:
+    fitting = [suffix for suffix in SUFFIXES if target.lower().endswith(suffix)]
+    if not fitting:
+        raise TracelabError(
+            f"the suffix of {target!r} names no known format; known suffixes: {', '.join(SUFFIXES)}"
+        )
+    return max(fitting, key=len)
+
+
+def _encoder(suffix: str) -> Callable[[Trace], Iterator[str]]:
+    room, _, function = SUFFIXES[suffix].partition(":")
+    encode: Callable[[Trace], Iterator[str]] = getattr(importlib.import_module(room), function)
+    return encode

@@ -1,0 +1,62 @@
+"""Sites, places and signatures, as they stand in the tables of a file.
+
+A site is an object, because it is what a person looks for with jq: `.sites[.calls.site[0]].owner`.
+Fields that have their default are left away.  A place is `[file, line]`; a signature is the list of the
+spec ids by position and the list of the `[name, spec id]` by keyword.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from typing import Any
+
+from ..events import Place, Signature, Site
+from .expect import at, each, items, members, text, text_or_none, whole
+
+_DEFAULTS = {field.name: field.default for field in fields(Site)}
+_REQUIRED = [name for name, default in _DEFAULTS.items() if default is MISSING]
+
+
+def encode_site(site: Site) -> dict[str, Any]:
+    """A site as an object."""
+    found = {name: getattr(site, name) for name in _DEFAULTS}
+    return {name: value for name, value in found.items() if value != _DEFAULTS[name]}
+
+
+def decode_site(value: Any) -> Site:
+    """The site that `encode_site` has written."""
+    decoded: dict[str, Any] = {}
+    for name, item in members(value, _REQUIRED, _DEFAULTS).items():
+        with at(name):
+            decoded[name] = _site_field(name, item)
+    return Site(**decoded)
+
+
+def decode_place(value: Any) -> Place:
+    """A place: the JSON writer makes a list of it by itself."""
+    file, line = items(value, 2, 2)
+    return Place(text(file), whole(line))
+
+
+def decode_signature(value: Any, specs: int) -> Signature:
+    """A signature whose ids point into a table of so many `specs`."""
+    positional, keywords = items(value, 2, 2)
+
+    def number(value: Any) -> int:
+        return whole(value, 0, specs - 1)
+
+    def keyword(pair: Any) -> tuple[str, int]:
+        name, value = items(pair, 2, 2)
+        return text(name), number(value)
+
+    return Signature(tuple(each(items(positional), number)), tuple(each(items(keywords), keyword)))
+
+
+def _site_field(name: str, value: Any) -> object:
+    if name in _REQUIRED:
+        return text(value)
+    if name == "line":
+        return None if value is None else whole(value)
+    if name in ("parameters", "aliases"):
+        return tuple(each(items(value), text))
+    return text_or_none(value)
