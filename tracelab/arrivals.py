@@ -29,7 +29,9 @@ Around = Callable[[], AbstractContextManager[object]]
 class Watcher(importlib.abc.MetaPathFinder):
     """Calls `arrived(name)` after each watched module has been loaded."""
 
-    def __init__(self, names: Sequence[str], arrived: Callback, around: Mapping[str, Around] | None = None) -> None:
+    def __init__(
+        self, names: Sequence[str], arrived: Callback, around: Mapping[str, Around] | None = None
+    ) -> None:
         self._names = frozenset(names)
         self._arrived = arrived
         self._around = dict(around or {})

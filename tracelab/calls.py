@@ -17,7 +17,6 @@ import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, overload
 
 from .events import UNKNOWN, Place, Signature, Site
@@ -247,7 +246,9 @@ class Call:
         site = self.site
         if not site.container:
             return None
-        above = next((call for call in self.ancestors if call.kind == "module" and call.root == site.root), None)
+        above = next(
+            (call for call in self.ancestors if call.kind == "module" and call.root == site.root), None
+        )
         if above is None or above.path is None or not is_below(site.container, above.path):
             return None
         return site.container
@@ -475,5 +476,3 @@ def _child_index(parent: array[int]) -> list[list[int]]:
     for number, above in enumerate(parent):
         index[above].append(number)
     return index
-
-

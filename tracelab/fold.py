@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 
 from .calls import ERROR, OK, OPEN, Columns
-from .events import FACT, UNKNOWN, Lane, Recording, Visit
+from .events import FACT, UNKNOWN, Lane, Recording
 
 
 def fold(recording: Recording, now: int) -> Columns:
@@ -90,5 +90,7 @@ def _sort_by_start(columns: Columns) -> None:
         column: array[int] = getattr(columns, name)
         setattr(columns, name, array(column.typecode, (column[old] for old in rows)))
     above = columns.parent
-    columns.parent = array("i", (UNKNOWN if above[old] == UNKNOWN else renumbered[above[old]] for old in rows))
+    columns.parent = array(
+        "i", (UNKNOWN if above[old] == UNKNOWN else renumbered[above[old]] for old in rows)
+    )
     columns.facts = {renumbered[old]: facts for old, facts in columns.facts.items()}

@@ -63,7 +63,9 @@ def find(
         calls = [call for call in calls if call.step == step]
     if not any(named) and pattern != "*":
         warnings.warn(unknown(trace, pattern), PatternWarning, stacklevel=4)
-    return Found(calls, unknown(trace, pattern) if not any(named) else f"no call matches {pattern!r} and the rest")
+    return Found(
+        calls, unknown(trace, pattern) if not any(named) else f"no call matches {pattern!r} and the rest"
+    )
 
 
 def count(trace: Trace, pattern: str = "*") -> int:

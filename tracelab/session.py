@@ -18,7 +18,6 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
 
-from . import recorder as recording
 from .arrivals import Watcher
 from .calls import Columns, Trace
 from .describe import Describer
@@ -26,7 +25,7 @@ from .errors import SetupError
 from .fold import fold
 from .instruments import FAMILIES, Families, Root, Sites, followed
 from .patching import Patches, PatchPoint
-from .recorder import Recorder
+from .recorder import Recorder, active
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,32 +36,34 @@ class _House:
     def __init__(self) -> None:
         self.patches = Patches()
         self.families = Families(self.patches, FAMILIES)
-        self.watcher = Watcher(self.families.modules, self._arrived, {"torch._dynamo": self._lift_module_call})
+        self.watcher = Watcher(
+            self.families.modules, self._arrived, {"torch._dynamo": self._lift_module_call}
+        )
 
     def begin(self, recorder: Recorder, roots: list[Root]) -> None:
         with self.patches.lock:
             try:
-                if not recording.active():
+                if not active.recorders:
                     self.watcher.install()
                     self.families.attach()
                 for root in roots:
                     if root.holder is not None:
                         self.families.follow(root.holder, root.name)
-                recording.activate(recorder)
+                active.activate(recorder)
             except BaseException:
                 self.end(recorder)
                 raise
 
     def end(self, recorder: Recorder) -> None:
         with self.patches.lock:
-            if recording.deactivate(recorder):
+            if active.deactivate(recorder):
                 self.watcher.remove()
                 self.families.forget()
                 self.patches.undo_all()
 
     def _arrived(self, name: str) -> None:
         with self.patches.lock:
-            for recorder in recording.active():
+            for recorder in active.recorders:
                 recorder.describer.learn_torch()
             self.families.attach()
 
@@ -139,7 +140,9 @@ def trace(
     Raises SetupError, with nothing patched, for a root or an option that cannot be used.
     """
     if depth is not None and (type(depth) is not int or depth < 1):
-        raise SetupError(f"depth={depth!r} is not possible; it is a number of levels from 1 on, or None for all")
+        raise SetupError(
+            f"depth={depth!r} is not possible; it is a number of levels from 1 on, or None for all"
+        )
     if type(limit) is not int or limit < 0:
         raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
     for given in roots:
@@ -149,7 +152,7 @@ def trace(
 
 def reset() -> None:
     """End every recording in this process and take out all patches; for a session that got lost."""
-    for recorder in recording.active():
+    for recorder in active.recorders:
         _house.end(recorder)
 
 
@@ -184,21 +187,15 @@ def decorated(function: Function, begin: Callable[[], Session]) -> Function:
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    versions = {name: _version(name) for name in ("torch", "transformers", "tokenizers") if name in sys.modules}
-    meta: dict[str, Any] = {
-        "tracelab": metadata.version("tracelab"),
-        "python": platform.python_version(),
-        **versions,
-        "options": options,
-    }
+    meta: dict[str, Any] = {"tracelab": metadata.version("tracelab"), "python": platform.python_version()}
+    for name in ("torch", "transformers", "tokenizers"):
+        if name in sys.modules:
+            meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
+    meta["options"] = options
     rank = os.environ.get("RANK", "")
     if rank.isdigit():
         meta["rank"] = int(rank)
     return meta
-
-
-def _version(module: str) -> str:
-    return str(getattr(sys.modules[module], "__version__", "?"))
 
 
 def _nothing() -> None:

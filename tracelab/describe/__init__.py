@@ -1,11 +1,11 @@
 """Live value to spec: never raises, never keeps the value, runs no code of the value's class.
 
-    reflection   reading classes and instances past whatever they define
-    table        interned rows
-    tensors      tensors and arrays
-    caches       generation caches
-    containers   tuples, mappings, model outputs
-    describer    the hot path that joins them
+reflection   reading classes and instances past whatever they define
+table        interned rows
+tensors      tensors and arrays
+caches       generation caches
+containers   tuples, mappings, model outputs
+describer    the hot path that joins them
 """
 
 from __future__ import annotations

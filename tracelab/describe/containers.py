@@ -59,7 +59,9 @@ def read_tuple(value: Any) -> Pairs:
     items = tuple.__getitem__(value, slice(0, MAX_ITEMS))
     names = dict_of_class(type(value)).get("_fields")
     if type(names) is tuple and len(names) == length:
-        return [(_key(name, at), item) for at, (name, item) in enumerate(zip(names, items, strict=False))], length
+        return [
+            (_key(name, at), item) for at, (name, item) in enumerate(zip(names, items, strict=False))
+        ], length
     return list(enumerate(items)), length
 
 

@@ -101,7 +101,7 @@ class Describer:
     # --- everything else ------------------------------------------------------------------------
 
     def _other(self, value: Any, depth: int = 0, left: list[int] | None = None) -> int:
-        """The number of any value, through the reader of its class; `left`: how many more may be looked at."""
+        """The number of any value, through the reader of its class; `left`: how many more it may look at."""
         try:
             cls = type(value)
             reader = self._readers.get(id(cls)) or self._learn(cls)
@@ -182,7 +182,9 @@ class Describer:
         key = tuple(parts)
         return self._interned(key, _make_tuple, key)
 
-    def _container(self, kind: str, read: Callable[[Any], Pairs], value: Any, depth: int, left: list[int]) -> int:
+    def _container(
+        self, kind: str, read: Callable[[Any], Pairs], value: Any, depth: int, left: list[int]
+    ) -> int:
         pairs, length = read(value) if depth < MAX_DEPTH else ([], 0)
         fields = []
         for name, item in pairs:
@@ -248,7 +250,9 @@ def _make_cache(raw: Any, made: list[Spec]) -> Spec:
 
 
 def _make_tuple(raw: Any, made: list[Spec]) -> Spec:
-    return ContainerSpec("tuple", tuple([(at, made[number]) for at, number in enumerate(raw[1:])]), len(raw) - 1)
+    return ContainerSpec(
+        "tuple", tuple([(at, made[number]) for at, number in enumerate(raw[1:])]), len(raw) - 1
+    )
 
 
 def _make_container(raw: Any, made: list[Spec]) -> Spec:

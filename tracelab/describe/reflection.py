@@ -6,15 +6,15 @@ value's class or metaclass.  The C descriptors of `type` and of the instance dic
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 from types import GetSetDescriptorType
 from typing import Any
 
 mro_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 dict_of_class: Callable[[type], dict[str, Any]] = type.__dict__["__dict__"].__get__
 _name_of_class: Callable[[type], str] = type.__dict__["__name__"].__get__
-_HOME = os.path.expanduser("~").rstrip(os.sep)
+_HOME = str(Path("~").expanduser())
 
 
 def class_name(cls: type) -> str:
@@ -44,7 +44,7 @@ def instance_dict(value: object) -> dict[str, Any]:
 
 def file_name(path: str) -> str:
     """A source file as it is kept: the user's home directory is private and becomes `~`."""
-    if _HOME and path.startswith(_HOME + os.sep):
+    if path.startswith((_HOME + "/", _HOME + "\\")):
         return "~" + path[len(_HOME) :]
     return path
 

@@ -59,7 +59,11 @@ def counter(tensor: Any) -> int | None:
     dispatch mode of the host our read would be seen, so there it stays unknown.
     """
     torch: Any = sys.modules["torch"]
-    if type(tensor) is not torch.Tensor or tensor.device.type != "cpu" or torch._C._len_torch_dispatch_stack():
+    if (
+        type(tensor) is not torch.Tensor
+        or tensor.device.type != "cpu"
+        or torch._C._len_torch_dispatch_stack()
+    ):
         return None
     return int(tensor.item())
 
@@ -83,7 +87,9 @@ def _stats(torch: Any, tensor: Any) -> TensorStats | None:
     if not tensor.is_floating_point() or tensor.layout is not torch.strided:
         return None
     with torch.no_grad():
-        flat = tensor.detach().reshape(-1).to(torch.float64 if tensor.dtype == torch.float64 else torch.float32)
+        flat = (
+            tensor.detach().reshape(-1).to(torch.float64 if tensor.dtype == torch.float64 else torch.float32)
+        )
         nan = int(torch.isnan(flat).sum())
         inf = int(torch.isinf(flat).sum())
         finite = flat if not nan and not inf else flat[torch.isfinite(flat)]

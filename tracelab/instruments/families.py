@@ -118,12 +118,12 @@ class Families:
 
         self._patches.own(holder, name, wrapped)
 
-    def _telling(self, base: type) -> Any:
+    def _telling(self, base: Any) -> Any:
         """What makes an `__init_subclass__` that tells us of the new class after it did its own work."""
         own = dict_of_class(base).get("__init_subclass__")
         families = self
 
-        def __init_subclass__(cls: type, **options: Any) -> None:
+        def __init_subclass__(cls: Any, /, **options: Any) -> None:
             if own is not None:
                 own.__get__(None, cls)(**options)
             else:
@@ -135,12 +135,12 @@ class Families:
 
 def subclasses_of(base: type) -> Iterator[type]:
     """All classes below `base`, each once."""
-    waiting = [base]
+    waiting: list[type] = [base]
     seen = {id(base)}
     while waiting:
-        for cls in type.__subclasses__(waiting.pop()):
+        above: Any = waiting.pop()
+        for cls in type.__subclasses__(above):
             if id(cls) not in seen:
                 seen.add(id(cls))
                 waiting.append(cls)
                 yield cls
-

@@ -17,12 +17,14 @@ from ..describe import class_name, home, instance_dict, mro_of
 from ..errors import SetupError
 from .families import Family
 
-POSSIBLE = "a module, tokenizer, processor, pipeline, class, function, or the dotted name of a class or function"
+POSSIBLE = (
+    "a module, tokenizer, processor, pipeline, class, function, or the dotted name of a class or function"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """Something to follow.  `holder` and `name` say where to patch it, None where the instruments already do."""
+    """Something to follow; `holder` and `name` say where to patch it, if the instruments do not do that."""
 
     it: Any
     holder: Any = None
@@ -33,22 +35,25 @@ def resolve(given: Any, families: tuple[Family, ...]) -> Root:
     """The root that the user meant; SetupError with one clear line if there is none."""
     if type(given) is str:
         return _named(given)
-    if isinstance(given, MethodType):
-        return _function(given.__func__)
-    if isinstance(given, FunctionType):
-        return _function(given)
+    function = given.__func__ if isinstance(given, MethodType) else given
+    if isinstance(function, FunctionType):
+        return _function(function)
     if isinstance(given, type):
         return Root(given)
     bases = {tuple(family.base.split(":")) for family in families}
     if "_modules" in instance_dict(given) or any(home(base) in bases for base in mro_of(type(given))):
         return Root(given)
-    raise SetupError(f"trace() cannot follow an object of type {class_name(type(given))!r}; possible are {POSSIBLE}")
+    raise SetupError(
+        f"trace() cannot follow an object of type {class_name(type(given))!r}; possible are {POSSIBLE}"
+    )
 
 
 def _function(function: FunctionType) -> Root:
     name = f"{function.__module__}:{function.__qualname__}"
     if "<locals>" in name:
-        raise SetupError(f"trace() cannot follow the local function {name!r}: it has no name to patch; use a method")
+        raise SetupError(
+            f"trace() cannot follow the local function {name!r}: it has no name to patch; use a method"
+        )
     root = _named(name)
     if root.it is not function:
         raise SetupError(f"trace() cannot follow {name!r}: another object stands under that name now")

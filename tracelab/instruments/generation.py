@@ -31,7 +31,9 @@ def loop_facts(function: str) -> Any:
         config = instance_dict(kwargs.get("generation_config"))
         sampled = config.get("do_sample") is True
         mode = LOOPS[function]
-        found: dict[str, Any] = {"mode": ("sample" if mode == "greedy" else f"{mode} sample") if sampled else mode}
+        found: dict[str, Any] = {
+            "mode": ("sample" if mode == "greedy" else f"{mode} sample") if sampled else mode
+        }
         for fact, name in (("beams", "num_beams"), ("return_sequences", "num_return_sequences")):
             if type(config.get(name)) is int:
                 found[fact] = config[name]

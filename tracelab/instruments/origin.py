@@ -65,7 +65,9 @@ def _written(code: CodeType, module: str, name: str, bound: bool) -> Origin:
     above = code.co_qualname.rpartition(".")[0]
     in_class = bool(above) and not above.endswith("<locals>")
     parameters = code.co_varnames[: code.co_argcount]
-    varargs = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & _VARARGS else None
+    varargs = (
+        code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & _VARARGS else None
+    )
     return Origin(
         above.rpartition(".")[2] if in_class else module,
         name,

@@ -36,7 +36,9 @@ class Sites:
         if target.kind == "module":
             return self._module(it, stand), self._may_begin(target, it, stand)
         owner = _owner(target, it)
-        found = origin(target.original, owner or _module_of(target.holder), target.function, bound=target.bound)
+        found = origin(
+            target.original, owner or _module_of(target.holder), target.function, bound=target.bound
+        )
         site = Site(
             kind=target.kind,
             owner=owner,

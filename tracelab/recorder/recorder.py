@@ -1,73 +1,35 @@
-"""Running calls to events: the hot path.
+"""What happens between the wrapper and the lane: `enter`, `leave` and `fail`.
 
-A patched function is replaced by a wrapper that asks the active recorder to `enter`, calls the original,
-and reports `leave` or `fail`.  Entering costs one lookup of what is known of the callee, one signature
-(see `describe`) and one row of three ints; leaving costs one spec and one row.
+Entering costs one lookup of what is known of the callee, one signature (see `describe`) and one row of
+three ints; leaving costs one spec and one row.  Nothing is locked: lists are appended and `itertools.count`
+is advanced, because a signal handler, a `__del__` or the garbage collector may call a traced module in the
+middle of any line here.
 
-The rules that the code below follows, each learnt from a fault:
-
-* The wrapper passes through first: nothing active, a compiler or tracer at work.
-* The host's call stands in its own `try`, our bookkeeping in others: a fault of ours is counted and goes
-  no further, an exception of the host's (KeyboardInterrupt too) is noted and raised on unchanged, without
-  our line in its traceback.
-* No locks: lists are appended, `itertools.count` is advanced.  A signal handler, a `__del__` or the garbage
-  collector may call a traced module in the middle of any line here.
-* How deep a thread is, is put back by two nested `finally`: a Ctrl-C that lands in the inner one still
-  meets the outer one, so the next call never gets a parent that has already ended.
-* The line of the caller is kept as (code object, instruction): computing the line number takes ten times
-  as long and is left to the end.
+The line of the caller is kept as (code object, instruction): computing the line number takes ten times as
+long and is left to the end.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
-import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import count, islice
 from time import perf_counter_ns
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any
 
-from .describe import Describer, Table, class_name, file_name
-from .events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
+from ..describe import Describer, Table, class_name, file_name
+from ..events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
+from .active import deactivate
+from .target import Locator, Target
 
 log = logging.getLogger("tracelab")
 
-Facts = Callable[[Any, tuple[Any, ...], dict[str, Any]], Mapping[str, Any] | None]
 _FAULTS_BEFORE_OFF = 100
-_set_traceback = BaseException.__dict__["__traceback__"].__set__
-_get_traceback = BaseException.__dict__["__traceback__"].__get__
-_getframe = sys._getframe
-
-
-class Locator(Protocol):
-    """Says what is known of a callee; asked once for each object (or class), never in the hot path."""
-
-    def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
-        """The site of `target` on the object `it`, and whether a call tree may begin here."""
-        ...
-
-
-@dataclass(eq=False, slots=True)
-class Target:
-    """What stands behind one wrapper.
-
-    `by_object`: sites differ from object to object (modules have paths), not only from class to class.
-    `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
-    """
-
-    kind: str
-    function: str
-    original: Any
-    holder: Any
-    by_object: bool = False
-    bound: bool = True
-    facts: Facts | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -235,135 +197,3 @@ class Recorder:
 def _place(code: CodeType, instruction: int) -> Place:
     position = next(islice(code.co_positions(), instruction // 2, None), (None,))
     return Place(file_name(code.co_filename), position[0] or code.co_firstlineno)
-
-
-# --- which recorders are active -----------------------------------------------------------------
-
-_active: tuple[Recorder, ...] = ()
-
-
-def activate(recorder: Recorder) -> None:
-    """From now on every wrapper reports to `recorder`."""
-    global _active
-    _active = (*_active, recorder)
-
-
-def deactivate(recorder: Recorder) -> bool:
-    """The wrappers report no more to `recorder`; returns whether no recorder is left."""
-    global _active
-    _active = tuple([other for other in _active if other is not recorder])
-    return not _active
-
-
-def active() -> tuple[Recorder, ...]:
-    """The recorders that wrappers report to, in the order in which they began."""
-    return _active
-
-
-def _forget_all() -> None:
-    global _active
-    _active = ()
-
-
-# A forked child has a copy of the recording that nobody will read: it passes through.
-os.register_at_fork(after_in_child=_forget_all)
-
-
-# --- the wrapper --------------------------------------------------------------------------------
-
-
-def wrap(target: Target) -> Callable[..., Any]:
-    """A function with the signature of `target.original` that reports each call to the active recorders."""
-    if target.bound:
-        return functools.wraps(target.original)(_reporter(target, target.original))
-    method = _reporter(target, _with_self(target.original))
-
-    @functools.wraps(target.original)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(target.holder, *args, **kwargs)
-        except BaseException as error:
-            hide_our_lines(error)
-            raise
-
-    return function
-
-
-def _reporter(
-    target: Target, original: Callable[..., Any], recorders: tuple[Recorder, ...] | None = None, nth: int = 0
-) -> Callable[..., Any]:
-    """The method that calls `original` and reports to the first of `recorders` (None: those active then).
-
-    With nested traces it calls, in place of `original`, the reporter for the remaining recorders, which
-    is `nth` of our frames away from the caller.
-    """
-    is_compiling, tracing_state = _compilers()
-    up = 1 + nth if target.bound else 2 + nth
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or tracing_state() is not None:
-            return original(self, *args, **kwargs)
-        told = _active if recorders is None else recorders
-        if not told:
-            return original(self, *args, **kwargs)
-        recorder = told[0]
-        proceed = original if len(told) == 1 else _reporter(target, original, told[1:], nth + 1)
-        try:
-            writer = recorder.enter(target, self, args, kwargs, _getframe(up))
-        except Exception as error:
-            recorder.fault(f"enter {target.function}", error)
-            writer = None
-        if writer is None:
-            return proceed(self, *args, **kwargs)
-        depth = writer.depth
-        try:
-            try:
-                writer.depth = depth + 1
-                output = proceed(self, *args, **kwargs)
-            except BaseException as error:
-                _note_failure(recorder, target, writer, depth, error)
-                raise
-            finally:
-                writer.depth = depth
-            try:
-                recorder.leave(writer, depth, output)
-            except Exception as error:
-                recorder.fault(f"leave {target.function}", error)
-            return output
-        finally:
-            writer.depth = depth
-
-    return method
-
-
-def _note_failure(recorder: Recorder, target: Target, writer: Writer, depth: int, error: BaseException) -> None:
-    try:
-        recorder.fail(writer, depth, error)
-        hide_our_lines(error)
-    except Exception as fault:
-        recorder.fault(f"fail {target.function}", fault)
-
-
-def hide_our_lines(error: BaseException) -> None:
-    """Take the entries of this file off the front of an exception's traceback."""
-    entry = _get_traceback(error)
-    while entry is not None and entry.tb_frame.f_code.co_filename == __file__:
-        entry = entry.tb_next
-    _set_traceback(error, entry)
-
-
-def _with_self(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A plain function in the form of a method."""
-
-    def call(_: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    return call
-
-
-def _compilers() -> tuple[Callable[[], bool], Callable[[], Any]]:
-    """How to ask whether torch is compiling or jit-tracing at this moment; constant while torch is not loaded."""
-    torch: Any = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "compiler"):
-        return (lambda: False), (lambda: None)
-    return torch.compiler.is_compiling, torch._C._get_tracing_state

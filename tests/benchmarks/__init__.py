@@ -1,0 +1,1 @@
+"""What tracing costs, as ratios inside one process; `python -m tests.benchmarks` prints the table."""

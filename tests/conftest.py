@@ -1,0 +1,139 @@
+"""What every test of the house gets without asking: proof that nothing is left patched, and no silent faults.
+
+A tracer cuts into classes that all later tests use too, and it swallows its own faults on purpose.  So
+both are checked around every single test, not in tests of their own:
+
+* `nothing_left_patched` compares, by identity, the functions that stand on every loaded class of the
+  families below before and after.  A class that was first imported inside the test has no "before": on
+  those no function may come from our own files.
+* `no_silent_faults` fails a test in which tracelab counted a fault of its own, unless the test says
+  `@pytest.mark.internal_errors`.
+
+Nothing here imports torch or transformers: a test of the read side pays for neither.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Before anything can import torch: five small matrices are not worth a thread pool, and no test downloads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOUSE = str(Path(__file__).resolve().parent.parent / "tracelab") + os.sep
+
+FAMILIES = (
+    "torch.nn.modules.module:Module",
+    "torch.optim.optimizer:Optimizer",
+    "torch:Tensor",
+    "torch.autograd.function:Function",
+    "transformers.generation.utils:GenerationMixin",
+    "transformers.generation.logits_process:LogitsProcessor",
+    "transformers.generation.logits_process:LogitsProcessorList",
+    "transformers.generation.stopping_criteria:StoppingCriteria",
+    "transformers.generation.stopping_criteria:StoppingCriteriaList",
+    "transformers.generation.streamers:BaseStreamer",
+    "transformers.generation.candidate_generator:CandidateGenerator",
+    "transformers.tokenization_utils_base:PreTrainedTokenizerBase",
+    "transformers.processing_utils:ProcessorMixin",
+    "transformers.feature_extraction_utils:FeatureExtractionMixin",
+    "transformers.image_processing_base:ImageProcessingMixin",
+    "transformers.pipelines.base:Pipeline",
+    "transformers.trainer:Trainer",
+)
+"""Where instruments cut in: these classes and all their loaded subclasses are watched."""
+
+Places = dict[tuple[type, str], Any]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_patched() -> Iterator[None]:
+    """After the test, every watched class has the very functions that it had before."""
+    before = functions_of_families()
+    interpreter = interpreter_hooks()
+    yield
+    after = functions_of_families()
+    replaced = [place for place, value in before.items() if after.get(place) is not value]
+    # A library may add a function of its own at first use.  We may leave neither ours nor, by restoring in
+    # the wrong place, a copy of an inherited one.
+    classes, known = {cls for cls, _ in before}, {id(value) for value in before.values()}
+    new = {place: value for place, value in after.items() if place not in before}
+    added = [place for place, value in new.items() if place[0] in classes and id(value) in known]
+    ours = [place for place, value in after.items() if before.get(place) is not value and is_ours(value)]
+    left = sorted({f"{cls.__module__}.{cls.__qualname__}.{name}" for cls, name in replaced + added + ours})
+    assert not left, f"left patched by this test: {', '.join(left)}"
+    assert interpreter_hooks() == interpreter, "this test left an import, trace or exception hook behind"
+
+
+@pytest.fixture(autouse=True)
+def no_silent_faults(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A fault that tracelab counted during the test fails it, unless the test provoked it on purpose."""
+    before = faults_counted()
+    yield
+    if request.node.get_closest_marker("internal_errors") is None:
+        counted = faults_counted() - before
+        assert not counted, f"tracelab counted {counted} faults of its own during this test"
+
+
+def functions_of_families() -> Places:
+    """(class, name) -> function, for every loaded class of every family that is loaded by now."""
+    places: Places = {}
+    for cls in classes_of_families():
+        for name, value in vars(cls).items():
+            if is_function(value):
+                places[cls, name] = value
+    return places
+
+
+def classes_of_families() -> set[type]:
+    """The bases that are loaded, and all their subclasses."""
+    waiting: list[type] = []
+    for point in FAMILIES:
+        module, _, name = point.partition(":")
+        base = vars(sys.modules[module]).get(name) if module in sys.modules else None
+        if isinstance(base, type):
+            waiting.append(base)
+    found: set[type] = set()
+    while waiting:
+        cls = waiting.pop()
+        if cls not in found:
+            found.add(cls)
+            waiting.extend(type.__subclasses__(cls))
+    return found
+
+
+def is_function(value: object) -> bool:
+    """Anything that a patch could replace: functions, descriptors around them, other callables."""
+    return callable(value) or isinstance(value, (classmethod, staticmethod, property))
+
+
+def is_ours(value: object) -> bool:
+    """Whether the code behind an attribute stands in our own files (`functools.wraps` cannot hide that)."""
+    if isinstance(value, property):
+        return is_ours(value.fget)
+    inner = getattr(value, "__func__", value)
+    code = getattr(inner, "__code__", None)
+    if code is not None:
+        return code.co_filename.startswith(HOUSE)
+    return (inner if isinstance(inner, type) else type(inner)).__module__.partition(".")[0] == "tracelab"
+
+
+def interpreter_hooks() -> tuple[object, ...]:
+    """What the interpreter calls out to; of import hooks only our own, libraries may bring theirs."""
+    finders = [finder for finder in sys.meta_path if is_ours(finder)]
+    return (sys.excepthook, sys.gettrace(), sys.getprofile(), *finders)
+
+
+def faults_counted() -> int:
+    """Faults that the recorder has counted in this process, 0 while it is not even loaded."""
+    recorder = sys.modules.get("tracelab.recorder")
+    counter = getattr(recorder, "fault_count", None)
+    return 0 if counter is None else counter()

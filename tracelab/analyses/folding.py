@@ -1,0 +1,108 @@
+"""Which of the calls made by one call can be drawn as one line.
+
+The children of a call are a sequence of positions.  It is cut into chunks:
+
+    call      a position alone, or equal calls one after another: ×N
+    stack     equal modules of one list, one after another: layers.0–3 ×4
+    repeat    several calls that come again and again in the same order: a training loop
+
+Stacks need equal sizes, repetition in time only equal structure (see `keys`); where sizes change their
+rule the repetition is cut (see `repeats.stretches`).  Chunks are folded again until nothing changes, so
+that (A A B)(A A B) becomes a repeat of [A ×2, B].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+from .keys import Keys
+from .lines import CALL, REPEAT, STACK
+from .repeats import Sizes, blocks, stretches
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some positions that make one line: one list for each repetition."""
+
+    kind: str
+    symbol: Hashable
+    rounds: tuple[tuple[int, ...], ...]
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """All positions of the chunk, in order."""
+        return tuple(position for round in self.rounds for position in round)
+
+
+def fold(
+    rows: Sequence[int], keys: Keys, children: Sequence[Sequence[int]], sizes: Callable[[int], Sizes]
+) -> list[Chunk]:
+    """The chunks of the siblings `rows`; positions count within `rows`."""
+    chunks = _stacks(rows, keys, children)
+    while True:
+        folded = _folded(chunks, rows, sizes)
+        if len(folded) == len(chunks):
+            return folded
+        chunks = folded
+
+
+def _stacks(rows: Sequence[int], keys: Keys, children: Sequence[Sequence[int]]) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    run: list[int] = []
+    last: tuple[Hashable, int] | None = None
+    for position, row in enumerate(rows):
+        place = numbered(keys.place(row))
+        here: tuple[Hashable, int] | None = None
+        if place is not None:
+            below = tuple(keys.exact[child] for child in children[row])
+            here = (place[0], place[2], keys.own_exact[row], below), place[1]
+        if run and (here is None or last is None or here != (last[0], last[1] + 1)):
+            chunks.append(_stack(run, rows, keys))
+            run = []
+        run.append(position)
+        last = here
+    if run:
+        chunks.append(_stack(run, rows, keys))
+    return chunks
+
+
+def _stack(run: list[int], rows: Sequence[int], keys: Keys) -> Chunk:
+    kind = STACK if len(run) > 1 else CALL
+    return Chunk(kind, (keys.loose[rows[run[0]]], len(run)), tuple((position,) for position in run))
+
+
+def numbered(place: str | None) -> tuple[str, int, str] | None:
+    """`layers.3.linear` as ("layers.", 3, ".linear"), by its last number; None where it has no number."""
+    if place is None:
+        return None
+    parts = place.split(".")
+    for at in range(len(parts) - 1, -1, -1):
+        if parts[at].isascii() and parts[at].isdigit() and len(parts[at]) < 10:
+            before = "".join(f"{part}." for part in parts[:at])
+            return before, int(parts[at]), "".join(f".{part}" for part in parts[at + 1 :])
+    return None
+
+
+def _folded(chunks: list[Chunk], rows: Sequence[int], sizes: Callable[[int], Sizes]) -> list[Chunk]:
+    folded: list[Chunk] = []
+    for block in blocks([chunk.symbol for chunk in chunks]):
+        if block.count == 1:
+            folded.append(chunks[block.start])
+            continue
+        starts = range(block.start, block.stop, block.period)
+        rounds = [chunks[start : start + block.period] for start in starts]
+        positions = [tuple(p for chunk in parts for p in chunk.positions) for parts in rounds]
+        measured = [tuple(size for p in round for size in sizes(rows[p])) for round in positions]
+        for start, stop in stretches(measured):
+            if stop - start == 1:
+                folded += rounds[start]
+            else:
+                folded.append(_join(rounds[start], positions[start:stop]))
+    return folded
+
+
+def _join(parts: list[Chunk], positions: list[tuple[int, ...]]) -> Chunk:
+    alone = len(parts) == 1 and parts[0].kind == CALL and len(parts[0].rounds) == 1
+    symbol = (REPEAT, tuple(part.symbol for part in parts), len(positions))
+    return Chunk(CALL if alone else REPEAT, symbol, tuple(positions))

@@ -1,0 +1,16 @@
+"""Running calls to events: the hot path.
+
+target     what a wrapper and a recorder say to each other about a callee
+active     which recorders are running
+wrapper    stands in for a traced function
+recorder   turns what the wrapper reports into rows of a lane
+"""
+
+from __future__ import annotations
+
+from . import active
+from .recorder import Recorder
+from .target import Facts, Locator, Target
+from .wrapper import wrap
+
+__all__ = ["Facts", "Locator", "Recorder", "Target", "active", "wrap"]

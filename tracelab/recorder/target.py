@@ -1,0 +1,36 @@
+"""What a wrapper and a recorder say to each other about a callee."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..events import Site
+
+Facts = Callable[[Any, tuple[Any, ...], dict[str, Any]], Mapping[str, Any] | None]
+
+
+class Locator(Protocol):
+    """Says what is known of a callee; asked once for each object (or class), never in the hot path."""
+
+    def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
+        """The site of `target` on the object `it`, and whether a call tree may begin here."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class Target:
+    """What stands behind one wrapper.
+
+    `by_object`: sites differ from object to object (modules have paths), not only from class to class.
+    `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
+    """
+
+    kind: str
+    function: str
+    original: Any
+    holder: Any
+    by_object: bool = False
+    bound: bool = True
+    facts: Facts | None = None

@@ -1,0 +1,9 @@
+"""For eyes: what analyses found, drawn on a terminal or as a picture.  The only room that imports rich.
+
+    tree      the folded call tree
+    steps     the table of generation steps
+    picture   the tree as an SVG for a page
+
+and what these share: `theme` (colours), `glyphs` (signs, and their ASCII stand-ins), `clean` (no name acts
+on a terminal), `labels` (the words on one line of the tree), `screen` (how wide, in which encoding).
+"""

@@ -1,0 +1,118 @@
+"""What stands above and below the tree: what was recorded, what is missing, what is hidden.
+
+    WhisperForConditionalGeneration · 312 calls · 0.21 s · 6 steps
+    incomplete: 120 calls dropped · 2 faults of tracelab itself · 1 call not finished
+    ...
+    hidden: 212 calls · --depth 12 opens every level · --no-fold lists every call
+
+A trace that is not complete says so before its tree is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..analyses.loops import passes
+from ..analyses.outline import Outline
+from ..calls import OPEN, Trace
+from ..events import UNKNOWN
+from .clean import clean
+from .layout import Page, Row
+
+MODELS = 2
+"""Names of so many models fit into the header."""
+
+EMPTY = (
+    "Nothing was recorded.",
+    "No module, generate or tokenizer of torch or transformers was called inside the trace.",
+    "Was the model called before or after the block, or in another process?",
+)
+
+
+def empty(trace: Trace, page: Page) -> Iterator[Row]:
+    """The lines for a trace without calls."""
+    for number, sentence in enumerate(EMPTY):
+        yield page.words(sentence, "header" if number == 0 else "note")
+    yield from _missing(trace, page)
+
+
+def header(trace: Trace, page: Page) -> Iterator[Row]:
+    """What was recorded, and what is missing if something is."""
+    columns = trace.columns
+    ends = max(start + took for start, took in zip(columns.start, columns.duration, strict=True))
+    facts = [_subject(trace), _many(len(columns), "call"), seconds((ends - min(columns.start)) / 1e9)]
+    steps = sum(len(loop.steps) for loop in passes(trace).loops.values())
+    if steps:
+        facts.append(_many(steps, "step"))
+    if len(columns.threads) > 1:
+        facts.append(_many(len(set(columns.thread)), "thread"))
+    yield page.words(" · ".join(facts), "header")
+    yield from _missing(trace, page)
+
+
+def _missing(trace: Trace, page: Page) -> Iterator[Row]:
+    if trace.complete:
+        return
+    unfinished = trace.columns.status.count(OPEN)
+    facts = []
+    if trace.dropped:
+        facts.append(f"{_many(trace.dropped, 'call')} dropped")
+    if trace.internal_errors:
+        facts.append(f"{_many(trace.internal_errors, 'fault')} of tracelab itself")
+    if unfinished:
+        facts.append(f"{_many(unfinished, 'call')} not finished")
+    yield page.words("incomplete: " + " · ".join(facts), "warning")
+
+
+def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Row]:
+    """What is hidden, and the options that show it."""
+    recorded = len(outline.trace.columns)
+    facts = []
+    if outline.keep is not None:
+        facts.append(f"the filter keeps {len(outline.keep):,} of {_many(recorded, 'call')}")
+        recorded = len(outline.keep)
+    if outline.folded and lines < recorded:
+        facts += _hints(outline, hidden)
+    if facts:
+        yield page.words(" · ".join(facts), "note")
+
+
+def _hints(outline: Outline, hidden: int) -> Iterator[str]:
+    if hidden:
+        yield f"hidden: {_many(hidden, 'call')}"
+        yield f"--depth {_levels(outline.trace)} opens every level"
+    else:
+        yield "equal calls are folded"
+    yield "--no-fold lists every call"
+
+
+def _levels(trace: Trace) -> int:
+    """Levels of the tree with its step lines; a repeated sequence of calls may add one."""
+    loops = passes(trace).loops
+    levels: list[int] = []
+    for parent in trace.columns.parent:
+        levels.append(1 if parent == UNKNOWN else levels[parent] + 1 + (parent in loops))
+    return max(levels) + 1
+
+
+def _subject(trace: Trace) -> str:
+    """The models that were called directly, or what was called first where there is none."""
+    columns = trace.columns
+    sites = dict.fromkeys(columns.site[row] for row in trace.children_of(UNKNOWN))
+    roots = dict.fromkeys(root for site in sites if (root := columns.sites[site].root))
+    if not roots:
+        return clean(columns.sites[columns.site[0]].name)
+    names = [clean(root) for root in roots]
+    more = f" and {len(names) - MODELS} more" if len(names) > MODELS else ""
+    return ", ".join(names[:MODELS]) + more
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def seconds(took: float) -> str:
+    """A time as a person reads it: `3.1 ms`, `0.21 s`."""
+    if took < 0.0995:
+        return f"{took * 1000:.2g} ms"
+    return f"{took:.2f} s" if took < 99.5 else f"{took:,.0f} s"
