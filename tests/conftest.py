@@ -6,8 +6,8 @@ both are checked around every single test, not in tests of their own:
 * `nothing_left_patched` compares, by identity, the functions that stand on every loaded class of the
   families below before and after.  A class that was first imported inside the test has no "before": on
   those no function may come from our own files.
-* `no_silent_faults` fails a test in which tracelab counted a fault of its own, unless the test says
-  `@pytest.mark.internal_errors`.
+* `no_silent_faults` fails a test in which tracelab counted a fault of its own (it logs each as an error),
+  unless the test says `@pytest.mark.internal_errors`.
 
 Nothing here imports torch or transformers: a test of the read side pays for neither.
 """
@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,11 +77,25 @@ def nothing_left_patched() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_silent_faults(request: pytest.FixtureRequest) -> Iterator[None]:
     """A fault that tracelab counted during the test fails it, unless the test provoked it on purpose."""
-    before = faults_counted()
+    faults = Faults()
+    log = logging.getLogger("tracelab")
+    log.addHandler(faults)
     yield
+    log.removeHandler(faults)
     if request.node.get_closest_marker("internal_errors") is None:
-        counted = faults_counted() - before
-        assert not counted, f"tracelab counted {counted} faults of its own during this test"
+        assert not faults.messages, f"tracelab had faults of its own: {faults.messages}"
+
+
+class Faults(logging.Handler):
+    """Hears of each recorder's faults: the first of every place is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what was said."""
+        self.messages.append(record.getMessage())
 
 
 def functions_of_families() -> Places:
@@ -130,10 +145,3 @@ def interpreter_hooks() -> tuple[object, ...]:
     """What the interpreter calls out to; of import hooks only our own, libraries may bring theirs."""
     finders = [finder for finder in sys.meta_path if is_ours(finder)]
     return (sys.excepthook, sys.gettrace(), sys.getprofile(), *finders)
-
-
-def faults_counted() -> int:
-    """Faults that the recorder has counted in this process, 0 while it is not even loaded."""
-    recorder = sys.modules.get("tracelab.recorder")
-    counter = getattr(recorder, "fault_count", None)
-    return 0 if counter is None else counter()

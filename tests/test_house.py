@@ -215,7 +215,8 @@ def test_import_leaves_heavy_libraries_alone(module: str) -> None:
 
 
 def test_import_takes_less_than_fifty_milliseconds() -> None:
-    code = "import time; t = time.perf_counter(); import tracelab; print(time.perf_counter() - t)"
+    # CPU time, the best of five: a busy machine makes an import late, not long.
+    code = "import time; t = time.process_time(); import tracelab; print(time.process_time() - t)"
     assert min(float(python(code)) for _ in range(5)) < 0.050
 
 

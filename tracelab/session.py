@@ -187,7 +187,7 @@ def decorated(function: Function, begin: Callable[[], Session]) -> Function:
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"tracelab": metadata.version("tracelab"), "python": platform.python_version()}
+    meta: dict[str, Any] = {"tracelab": _own_version(), "python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
@@ -196,6 +196,11 @@ def _meta(options: dict[str, Any]) -> dict[str, Any]:
     if rank.isdigit():
         meta["rank"] = int(rank)
     return meta
+
+
+@functools.cache
+def _own_version() -> str:
+    return metadata.version("tracelab")
 
 
 def _nothing() -> None:

@@ -11,7 +11,6 @@ from tests.analyses.recorded import (
     WIDTH,
     after_forward,
     helper,
-    ids,
     llama_forward,
     llama_generate,
     method,
@@ -23,6 +22,8 @@ from tracelab.analyses.lines import Line
 from tracelab.analyses.outline import Outline
 from tracelab.calls import Trace
 from tracelab.values import CacheSpec, Spec
+
+FOUR = t(1, 4)
 
 
 def sketch(trace: Trace, depth: int = 99, fold: bool = True) -> list[str]:
@@ -65,7 +66,7 @@ def linear(path: str, before: Spec, after: Spec | None = None, **options: object
     )  # type: ignore[arg-type]
 
 
-def net(*children: Node, before: Spec = t(1, 4), **options: object) -> Node:
+def net(*children: Node, before: Spec = FOUR, **options: object) -> Node:
     return call("Net.forward", root="Net", path="", inputs={"x": before}, children=list(children), **options)  # type: ignore[arg-type]
 
 
@@ -353,16 +354,14 @@ def test_odd_paths(path: str) -> None:
 
 
 def test_a_large_generate_is_outlined_in_time() -> None:
-    # 400 steps of 1 + 1 + 6·40 + 1 modules and 6 helpers: about 100,000 calls.
-    trace = build(llama_generate(decode=3, layers=2))
-    columns = trace.columns
-    big = grown(trace, 3_000)
-    assert len(big.columns) > 50_000 > len(columns)
+    # A decode step of two layers is 1 + 1 + 6·2 + 1 modules and 1 + 5 helpers: 21 calls.
+    trace = grown(build(llama_generate(decode=3, layers=2)), 4_000)
+    assert trace.recorded > 4_000 * 21
     began = time.perf_counter()
-    outline = Outline(big)
-    outline.below(outline.top()[0])
-    assert outline.keys is not None
-    assert time.perf_counter() - began < 2  # 0.3 s on a quiet machine
+    lines = sketch(trace)
+    assert time.perf_counter() - began < 10  # 1 s on a quiet machine
+    assert len(lines) < 40
+    assert any("step decode 1-4003 ×4003" in line for line in lines)
 
 
 def grown(trace: Trace, times: int) -> Trace:
@@ -381,7 +380,3 @@ def grown(trace: Trace, times: int) -> Trace:
             columns.parent[row] + (shift if columns.parent[row] >= start else 0) for row in rows
         )
     return Trace(columns)
-
-
-def test_ids_are_only_numbers() -> None:
-    assert str(ids(1, 2)) == "i64[1,2]"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,18 +36,31 @@ def test_blocks_say_the_whole_sequence_again(text: str) -> None:
     assert "".join(part * count for part, count in cut(text)) == text
 
 
-def test_blocks_of_a_long_irregular_sequence_are_near_linear() -> None:
-    def took(length: int) -> float:
-        number, items = 1, []
-        for _ in range(length):
-            number = number * 1103515245 % 2147483647
-            items.append(number % 7)
-        began = time.perf_counter()
-        blocks(items)
-        return time.perf_counter() - began
+class Counted:
+    """An item that counts how often it was compared."""
 
-    # Ten times the length may take thirty times as long, not a hundred times.
-    assert took(50_000) < 30 * max(took(5_000), 0.002)
+    comparisons = 0
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return isinstance(other, Counted) and other.number == self.number
+
+
+def test_blocks_of_a_long_irregular_sequence_need_few_comparisons() -> None:
+    number, items = 1, []
+    for _ in range(5_000):
+        number = number * 1103515245 % 2147483647
+        items.append(Counted(number % 7))
+    Counted.comparisons = 0
+    blocks(items)
+    # Quadratic would be millions: each item is compared with a few later ones, and a block ends at once.
+    assert Counted.comparisons < 40 * len(items)
 
 
 @pytest.mark.parametrize(

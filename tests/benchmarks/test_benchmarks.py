@@ -29,11 +29,11 @@ def test_a_hundred_thousand_calls_stay_small_and_are_shown_quickly(tmp_path: Pat
 
 
 def test_smoke_of_the_cost_of_generate() -> None:
-    cost = generate_cost(tokens=8, rounds=3)
+    cost = generate_cost(tokens=16, rounds=3)
     # one forward of 32 modules for each token, and the methods around them
-    assert cost.calls > 8 * 32
-    # Ten times the budget: a shared machine may be anything, a quadratic tracer is still caught.
-    assert cost.traced < 20 * max(cost.hooks, 0.05 * cost.untraced)
+    assert cost.calls > 16 * 32
+    # A shared machine may be anything; this only catches a tracer that has gone wrong altogether.
+    assert cost.slowdown < 6
 
 
 def test_smoke_of_size_and_show(tmp_path: Path) -> None:

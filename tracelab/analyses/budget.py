@@ -5,13 +5,14 @@ if all of them still fit, and the line that is wanted most is always tried next.
 smaller is earlier, and it grows on the way down:
 
     + 1       for each level where the tree branches; a line alone below its parent costs nothing
-    + 1       beside the steps (the encoder): the prefill step tells more
-    + 3       steps after the prefill, which mostly repeat it
-    + 4       further decoding loops: drafts of an assistant, later windows of audio
+    + 3       beside the steps (the encoder): the prefill step tells more
+    + 4       steps after the prefill, which mostly repeat it
+    + 5       further decoding loops: drafts of an assistant, later windows of audio
 
-The way to the first decoding loop is opened before everything else.  Among equals the earlier call comes
-first.  No line shows more than half a screen of lines below it; the rest of them becomes one `more` line.
-Times play no part, so two runs of one program look alike.
+The way to the first decoding loop, and the methods beside it that run a module (the encoder), are opened
+before everything else.  Among equals the earlier call comes first.  No line shows more than half a screen
+of lines below it; the rest of them becomes one `more` line.  Times play no part, so two runs of one
+program look alike.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from .lines import MORE, STEP, Line
 from .outline import Outline
 
-ASIDE, LATER_STEPS, LATER_LOOPS = 1, 3, 4
+ASIDE, LATER_STEPS, LATER_LOOPS = 3, 4, 5
 FIRST = -1
 
 
@@ -97,9 +98,10 @@ class _Plan:
         for line in lines:
             if not line.expandable:
                 continue
-            own = 0 if line is way else weight + branches + self._extra(line, on_way)
+            first = line is way or (on_way and self.has_steps and self.outline.leads_to_module(line))
+            own = weight if first else weight + branches + self._extra(line, on_way)
             self.offered += 1
-            heapq.heappush(self.queue, (FIRST if line is way else own, self.offered, line, own))
+            heapq.heappush(self.queue, (FIRST if first else own, self.offered, line, own))
 
     def _extra(self, line: Line, on_way: bool) -> float:
         """What a line weighs on top of its level."""

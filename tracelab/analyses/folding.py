@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from .keys import Keys
 from .lines import CALL, REPEAT, STACK
-from .repeats import Sizes, blocks, stretches
+from .repeats import LONGEST, Sizes, blocks, stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,10 @@ def fold(
     rows: Sequence[int], keys: Keys, children: Sequence[Sequence[int]], sizes: Callable[[int], Sizes]
 ) -> list[Chunk]:
     """The chunks of the siblings `rows`; positions count within `rows`."""
-    chunks = _stacks(rows, keys, children)
+    # Equal neighbours first: otherwise A A B A A B A A B would become A ×2, (B A A) ×2, B.
+    chunks = _folded(_stacks(rows, keys, children), rows, sizes, 1)
     while True:
-        folded = _folded(chunks, rows, sizes)
+        folded = _folded(chunks, rows, sizes, LONGEST)
         if len(folded) == len(chunks):
             return folded
         chunks = folded
@@ -84,9 +85,11 @@ def numbered(place: str | None) -> tuple[str, int, str] | None:
     return None
 
 
-def _folded(chunks: list[Chunk], rows: Sequence[int], sizes: Callable[[int], Sizes]) -> list[Chunk]:
+def _folded(
+    chunks: list[Chunk], rows: Sequence[int], sizes: Callable[[int], Sizes], longest: int
+) -> list[Chunk]:
     folded: list[Chunk] = []
-    for block in blocks([chunk.symbol for chunk in chunks]):
+    for block in blocks([chunk.symbol for chunk in chunks], longest):
         if block.count == 1:
             folded.append(chunks[block.start])
             continue

@@ -180,6 +180,14 @@ class Outline:
     def _all(self, rows: Iterable[int]) -> int:
         return sum(self.marks.size[row] + 1 for row in rows)
 
+    def leads_to_module(self, line: Line) -> bool:
+        """Whether the line is a method that runs a module somewhere, but no decoding loop."""
+        if line.kind != CALL or self.chain(line):
+            return False
+        row = line.rows[0]
+        site = self._columns.sites[self._columns.site[row]]
+        return site.kind == "method" and not self.marks.small[row]
+
     def chain(self, line: Line) -> bool:
         """Whether the line leads to the steps of a decoding loop."""
         rows: Iterable[int] = line.runs[0] if line.kind in (STEP, REPEAT) else line.rows[:1]

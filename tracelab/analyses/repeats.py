@@ -43,8 +43,8 @@ class Block:
         return self.start + self.period * self.count
 
 
-def blocks(items: Sequence[Hashable]) -> list[Block]:
-    """Cut a sequence into blocks; an item that does not repeat is a block of one."""
+def blocks(items: Sequence[Hashable], longest: int = LONGEST) -> list[Block]:
+    """Cut a sequence into blocks of periods up to `longest`; an item alone is a block of one."""
     places: dict[Hashable, list[int]] = defaultdict(list)
     following = [0] * len(items)
     for position, item in enumerate(items):
@@ -57,7 +57,7 @@ def blocks(items: Sequence[Hashable]) -> list[Block]:
         block = Block(position, 1, 1)
         for again in later:
             period = again - position
-            if period > LONGEST:
+            if period > longest:
                 break
             count = _repetitions(items, position, period)
             if count > 1:

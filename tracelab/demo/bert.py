@@ -41,13 +41,16 @@ def build() -> Demo:
 
 
 def _tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-    from transformers import BertTokenizer
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import BertTokenizerFast
 
     pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     pieces.normalizer = normalizers.BertNormalizer()
     pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pieces.decoder = decoders.WordPiece(prefix="##")
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False)
     pieces.train_from_iterator(SENTENCES, trainer)
-    return BertTokenizer(vocab=pieces.get_vocab())
+    end, start = [(token, special.index(token)) for token in ("[SEP]", "[CLS]")]
+    pieces.post_processor = processors.BertProcessing(end, start)
+    return BertTokenizerFast(tokenizer_object=pieces)

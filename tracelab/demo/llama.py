@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .text import byte_pairs
 
@@ -16,13 +16,9 @@ NEW_TOKENS = 8
 def build() -> Demo:
     """A Llama of 4 layers that continues a prompt."""
     import torch
-    from tokenizers.pre_tokenizers import Metaspace
-    from transformers import LlamaConfig, LlamaForCausalLM, LlamaTokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM
 
-    # A letter that the sentences do not have is written as its bytes, as in the vocabulary of Llama 2.
-    single_bytes = [f"<0x{byte:02X}>" for byte in range(256)]
-    vocabulary, merges = byte_pairs(400, Metaspace(), ["<unk>", "<s>", "</s>", *single_bytes])
-    tokenizer = LlamaTokenizer(vocab=vocabulary, merges=merges)
+    tokenizer = _tokenizer()
     torch.manual_seed(0)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -50,3 +46,19 @@ def build() -> Demo:
         return text
 
     return write, f"Llama, 4 layers, continues the prompt {PROMPT!r}: {NEW_TOKENS} new tokens"
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaTokenizerFast
+
+    # A letter that the sentences do not have is written as its bytes, as in the vocabulary of Llama 2.
+    single_bytes = [f"<0x{byte:02X}>" for byte in range(256)]
+    special = ["<unk>", "<s>", "</s>"]
+    vocabulary, merges = byte_pairs(400, pre_tokenizers.Metaspace(), [*special, *single_bytes])
+    pieces = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, fuse_unk=True, byte_fallback=True))
+    pieces.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    pieces.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return LlamaTokenizerFast(tokenizer_object=pieces, legacy=False, add_bos_token=False)

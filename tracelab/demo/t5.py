@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from .text import SENTENCES
@@ -50,11 +49,12 @@ def build() -> Demo:
 
 
 def _tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-    from transformers import T5Tokenizer
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import T5TokenizerFast
 
     pieces = Tokenizer(models.Unigram())
     pieces.pre_tokenizer = pre_tokenizers.Metaspace()
+    pieces.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
         vocab_size=200,
         special_tokens=["<pad>", "</s>", "<unk>"],
@@ -62,5 +62,6 @@ def _tokenizer() -> Any:
         show_progress=False,
     )
     pieces.train_from_iterator(SENTENCES, trainer)
-    scored = json.loads(pieces.to_str())["model"]["vocab"]
-    return T5Tokenizer(vocab=[(piece, score) for piece, score in scored], extra_ids=0)
+    end = ("</s>", pieces.token_to_id("</s>"))
+    pieces.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[end])
+    return T5TokenizerFast(tokenizer_object=pieces, extra_ids=0)

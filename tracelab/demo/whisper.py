@@ -35,17 +35,9 @@ def build() -> Demo:
     """A Whisper of 4 + 4 layers that transcribes a 440 Hz tone."""
     import numpy
     import torch
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import WhisperFeatureExtractor, WhisperProcessor, WhisperTokenizer
+    from transformers import WhisperFeatureExtractor, WhisperProcessor
 
-    vocabulary, merges = byte_pairs(200, ByteLevel(add_prefix_space=False))
-    tokenizer = WhisperTokenizer(
-        vocab=vocabulary,
-        merges=merges,
-        extra_special_tokens=SPECIAL[1:],
-        language="english",
-        task="transcribe",
-    )
+    tokenizer = _tokenizer()
     processor = WhisperProcessor(WhisperFeatureExtractor(chunk_length=1), tokenizer)
     model = _model(len(tokenizer), tokenizer.convert_tokens_to_ids)
     tone = numpy.sin(2 * numpy.pi * 440 * numpy.arange(SAMPLING_RATE) / SAMPLING_RATE).astype("float32")
@@ -58,6 +50,23 @@ def build() -> Demo:
         return texts
 
     return transcribe, f"Whisper, 4 + 4 layers, transcribes one second of sound: {NEW_TOKENS} new tokens"
+
+
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import WhisperTokenizerFast
+
+    cut = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    vocabulary, merges = byte_pairs(200, cut)
+    pieces = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    pieces.pre_tokenizer = cut
+    pieces.decoder = decoders.ByteLevel()
+    return WhisperTokenizerFast(
+        tokenizer_object=pieces,
+        additional_special_tokens=SPECIAL[1:],
+        language="english",
+        task="transcribe",
+    )
 
 
 def _model(size: int, token_id: Any) -> Any:

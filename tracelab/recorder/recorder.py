@@ -17,7 +17,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
@@ -195,5 +195,7 @@ class Recorder:
 
 
 def _place(code: CodeType, instruction: int) -> Place:
-    position = next(islice(code.co_positions(), instruction // 2, None), (None,))
-    return Place(file_name(code.co_filename), position[0] or code.co_firstlineno)
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return Place(file_name(code.co_filename), line)
+    return Place(file_name(code.co_filename), code.co_firstlineno)

@@ -11,7 +11,7 @@ _ASCII = {
     "→": "->",
     "…": "...",
     "–": "-",
-    "·": "-",
+    "·": "|",
     "✗": "X",
     "±": "+-",
     "├": "|",
@@ -19,6 +19,7 @@ _ASCII = {
     "│": "|",
     "─": "-",
 }
+_BRANCHES = {"├ ": "|-", "└ ": "`-"}
 SIGNS = "".join(_ASCII)
 
 
@@ -26,14 +27,16 @@ def to_ascii(text: str) -> str:
     """`text` in ASCII only."""
     if text.isascii():
         return text
+    for sign, stand_in in _BRANCHES.items():
+        text = text.replace(sign, stand_in)
     replaced = "".join(_ASCII.get(character, character) for character in text)
     return replaced.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def can_write(encoding: str | None) -> bool:
+def can_write(encoding: str) -> bool:
     """Whether a stream of this encoding can show all signs."""
     try:
-        SIGNS.encode(encoding or "ascii")
+        SIGNS.encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True

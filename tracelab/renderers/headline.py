@@ -82,7 +82,7 @@ def _hints(outline: Outline, hidden: int) -> Iterator[str]:
         yield f"hidden: {_many(hidden, 'call')}"
         yield f"--depth {_levels(outline.trace)} opens every level"
     else:
-        yield "equal calls are folded"
+        yield "equal calls and small helpers share lines"
     yield "--no-fold lists every call"
 
 

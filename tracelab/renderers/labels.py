@@ -76,8 +76,13 @@ def _call_label(outline: Outline, line: Line) -> Label:
     method = call.kind == "method"
     # What stands between `generate` and the steps only hands on what these show.
     between = method and call.path is not None and call.function.startswith("_")
-    shapes = "" if between else outline.shapes.text(line.rows)
+    shapes = "" if between else _shapes(outline, line)
     return Label(parts, shapes, _source(call), shapes_first=method and call.defined_in != call.owner)
+
+
+def _shapes(outline: Outline, line: Line) -> str:
+    """The shapes of a line; a symbolic size is a text, so it is cleaned like a name."""
+    return clean(outline.shapes.text(line.rows)) if line.rows else ""
 
 
 def _source(call: Call) -> Source | None:
@@ -157,7 +162,7 @@ def _step_label(outline: Outline, line: Line) -> Label:
         why = "dropped?" if outline.trace.dropped else "compiled?"
         parts.append(Part(f"  model call not recorded ({why})", "warning"))
     parts += _lengths([step.cache_before for step in line.steps])
-    return Label(parts, outline.shapes.text(line.rows) if line.rows else "")
+    return Label(parts, _shapes(outline, line))
 
 
 def _repeat_label(outline: Outline, line: Line) -> Label:
@@ -186,7 +191,7 @@ def _leaves_label(outline: Outline, line: Line) -> Label:
     call = outline.call(line)
     names = Part(", ".join(places), "path", shrinks=True)
     parts = [names, Part(f" {clean(call.owner)}", "owner", shrinks=True)]
-    return Label(parts, outline.shapes.text(line.rows), _source(call))
+    return Label(parts, _shapes(outline, line), _source(call))
 
 
 def _more_label(outline: Outline, line: Line) -> Label:

@@ -1,18 +1,23 @@
 """The tree as an SVG picture, for a page that shows what the terminal shows.
 
-rich draws its own console into SVG; the picture holds text, so it can be searched and copied.
+rich draws its own console into SVG; the picture holds text, so it can be searched and copied.  The fonts
+that rich would load from elsewhere are taken out: a picture that is looked at fetches nothing.
 """
 
 from __future__ import annotations
 
 import io
+import re
 
 from rich.console import Console
 
 from ..calls import Trace
+from .clean import clean
 from .layout import DEFAULT_WIDTH, Page
 from .screen import styled
 from .tree import tree
+
+_FONTS = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 
 def svg(trace: Trace, title: str = "tracelab", width: int = DEFAULT_WIDTH) -> str:
@@ -27,4 +32,4 @@ def svg(trace: Trace, title: str = "tracelab", width: int = DEFAULT_WIDTH) -> st
     )
     for row in tree(trace, Page(width)):
         console.print(styled(row), soft_wrap=True)
-    return console.export_svg(title=title)
+    return _FONTS.sub("", console.export_svg(title=clean(title)))

@@ -44,7 +44,9 @@ class Screen:
         if width is None and self.terminal:
             width = max(self.console.width, NARROWEST)
         if ascii is None:
-            ascii = not can_write(getattr(self._file, "encoding", None))
+            # A text buffer without an encoding holds any letter.
+            encoding = getattr(self._file, "encoding", None)
+            ascii = encoding is not None and not can_write(encoding)
         self.page = Page(width, ascii)
 
     def write(self, rows: Iterable[Row]) -> None:

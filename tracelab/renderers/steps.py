@@ -62,7 +62,7 @@ def table(steps: Sequence[Step], fold: bool = True, ascii: bool = False) -> Tabl
     for run in _runs(steps) if fold else [[step] for step in steps]:
         cells = [str(loops.index(run[0].loop) + 1), clean(run[0].loop.root or NOTHING)] if several else []
         cells += _cells(run)
-        made.add_row(*(Text(to_ascii(cell) if ascii else cell) for cell in cells))
+        made.add_row(*(Text(to_ascii(clean(cell)) if ascii else clean(cell)) for cell in cells))
     return made
 
 

@@ -23,6 +23,7 @@ from typing import IO
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from ..analyses.budget import Shown, all_lines, best_lines
+from ..analyses.lines import HELPERS
 from ..analyses.outline import Outline
 from ..analyses.selection import matching
 from ..calls import Trace
@@ -98,6 +99,8 @@ def tree(
     """The finished lines of the tree."""
     if depth is not None and depth < 1:
         raise TracelabError(f"depth {depth!r} shows nothing; it takes 1 or more")
+    # A trace that is still running grows while it is drawn: this is one moment of it.
+    trace = Trace(trace.columns)
     if not len(trace.columns):
         yield from empty(trace, page)
         return
@@ -119,7 +122,7 @@ def _drawn(outline: Outline, shown: Iterator[Shown], page: Page) -> Iterator[Row
         del lasts[one.depth :]
         lasts.append(one.last)
         lines += 1
-        if not one.open:
+        if not one.open and one.line.kind != HELPERS:
             hidden += outline.all_hidden(one.line)
         yield page.place(guides(lasts, one.depth), label(outline, one.line, one.open))
     yield from footer(outline, hidden, lines, page)

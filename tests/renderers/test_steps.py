@@ -1,0 +1,75 @@
+"""The table of steps."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tests.analyses.recorded import llama_generate, whisper
+from tests.analyses.test_steps import assisted
+from tests.builders import build
+from tests.renderers.golden import compare
+from tracelab.calls import Trace
+from tracelab.renderers.steps import show_steps
+
+
+def table(trace: Trace, **options: object) -> str:
+    file = io.StringIO()
+    show_steps(trace, file=file, **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def test_whisper() -> None:
+    compare("steps_whisper", table(whisper()))
+
+
+def test_assisted() -> None:
+    compare("steps_assisted", table(assisted()))
+
+
+def test_equal_steps_share_a_row() -> None:
+    lines = table(whisper(decode=5)).splitlines()
+    assert [line.split()[0] for line in lines] == ["step", "0", "1–5"]
+    assert "4…8 → 5…9" in lines[2]
+
+
+def test_every_step_has_a_row_without_folding() -> None:
+    lines = table(whisper(decode=5), fold=False).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["0", "1", "2", "3", "4", "5"]
+    assert "8 → 9" in lines[-1]
+
+
+def test_a_growing_input() -> None:
+    assert "[1,6…9]" in table(build(llama_generate(prompt=5, decode=4, cache=False)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "facts", "expected"),
+    [
+        (4, {"beams": 2}, "4 = 2×2 beams"),
+        (4, {"beams": 1, "return_sequences": 2}, "4 = 2×2 return sequences"),
+        (3, {"beams": 2}, "3"),
+        (4, {}, "4"),
+    ],
+)
+def test_batch(rows: int, facts: dict[str, int], expected: str) -> None:
+    line = table(build(llama_generate(rows=rows, facts=facts, decode=1))).splitlines()[1]
+    assert f"  {expected}  " in line
+
+
+def test_no_steps() -> None:
+    assert table(build()).startswith("No generation step was recorded")
+
+
+def test_ascii_and_width() -> None:
+    out = table(whisper(), ascii=True, width=70)
+    assert out.isascii()
+    assert max(map(len, out.splitlines())) <= 70
+
+
+def test_a_pipe_is_not_cut() -> None:
+    facts = {"beams": 1, "return_sequences": 2}
+    lines = table(build(llama_generate(rows=4, facts=facts))).splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) > 80
