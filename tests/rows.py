@@ -1,4 +1,4 @@
-"""Hand-written rows of a lane, for tests of fold: what a recorder writes, without a recorder.
+"""Hand-written rows of a lane, what a recorder writes, without a recorder; and a small forest made of them.
 
 Times are given from the beginning of the recording, which is not 0 on the clock.  A row without an input,
 output or place of its own says `UNKNOWN`.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracelab.calls import Columns
+from tests.builders import build, call
+from tracelab.calls import Columns, Trace
 from tracelab.events import UNKNOWN, Lane, Place, Recording, Signature, Site, Visit, raised, returned
 from tracelab.fold import fold
 from tracelab.values import ScalarSpec
@@ -59,3 +60,15 @@ def folded(*rows: list[int], now: int = 1000) -> Columns:
 
 def names(columns: Columns) -> str:
     return "".join(NAMES[number] for number in columns.site)
+
+
+def forest() -> Trace:
+    """Rows 0 to 6:  A(B(C, D), E)  F(G)."""
+    return build(
+        call("A.run", children=[call("B.run", children=[call("C.run"), call("D.run")]), call("E.run")]),
+        call("F.run", children=[call("G.run")]),
+    )
+
+
+def ids(calls: Any) -> list[int]:
+    return [one.id for one in calls]

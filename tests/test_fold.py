@@ -202,7 +202,9 @@ def test_a_call_from_a_finalizer_between_an_entry_and_its_facts() -> None:
 
 def test_a_call_from_a_signal_handler_just_after_a_failure() -> None:
     # A's exception is noted before its depth is put back: D says depth 1 although A has ended.
-    columns = folded(enter("A", 0, 0), fail(0, 5), enter("D", 1, 6), leave(1, 7), enter("B", 0, 8), leave(0, 9))
+    columns = folded(
+        enter("A", 0, 0), fail(0, 5), enter("D", 1, 6), leave(1, 7), enter("B", 0, 8), leave(0, 9)
+    )
     assert list(columns.status) == [ERROR, OK, OK]
     assert list(columns.duration) == [5, 1, 1]
     assert columns.parent[2] == UNKNOWN

@@ -221,12 +221,7 @@ class Call:
     @property
     def ancestors(self) -> list[Call]:
         """The calls above this one, nearest first."""
-        found = []
-        above = self.parent
-        while above is not None:
-            found.append(above)
-            above = above.parent
-        return found
+        return list(self._above())
 
     def walk(self) -> Iterator[Call]:
         """This call and all calls below it, in start order."""
@@ -247,11 +242,17 @@ class Call:
         if not site.container:
             return None
         above = next(
-            (call for call in self.ancestors if call.kind == "module" and call.root == site.root), None
+            (call for call in self._above() if call.kind == "module" and call.root == site.root), None
         )
         if above is None or above.path is None or not is_below(site.container, above.path):
             return None
         return site.container
+
+    def _above(self) -> Iterator[Call]:
+        above = self.parent
+        while above is not None:
+            yield above
+            above = above.parent
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Call) and other._trace is self._trace and other.id == self.id
@@ -260,8 +261,8 @@ class Call:
         return hash((id(self._trace), self.id))
 
     def __repr__(self) -> str:
-        where = "" if not self.path else f" {self.path}"
-        return f"<Call {self.id} {self.name}{where} {self.status}>"
+        where = "" if not self.path else f" {inert(self.path)}"
+        return f"<Call {self.id} {inert(self.name)}{where} {self.status}>"
 
 
 class Calls(Sequence[Call]):
@@ -324,13 +325,12 @@ class Trace:
         """`pull`: gives the columns recorded so far, for a trace that is still running."""
         self._columns = Columns() if columns is None else columns
         self._pull = pull
+        self._over = False
         self._memo: dict[str, Any] = {}
 
-    def finish(self, columns: Columns) -> None:
-        """The recording is over: from now on the trace is `columns` and changes no more."""
-        self._pull = None
-        self._columns = columns
-        self._memo.clear()
+    def finish(self) -> None:
+        """The recording is over.  It is folded when it is first read, so that the host need not wait."""
+        self._over = True
 
     @property
     def columns(self) -> Columns:
@@ -340,6 +340,8 @@ class Trace:
             if columns is not self._columns:
                 self._columns = columns
                 self._memo.clear()
+            if self._over:
+                self._pull = None
         return self._columns
 
     def memo(self, key: str, make: Callable[[], Any]) -> Any:
@@ -461,8 +463,14 @@ def bind(site: Site, signature: Signature, specs: Sequence[Spec]) -> dict[str, S
             name = f"{site.varargs or 'args'}[{position - len(names)}]"
         bound[name] = specs[number]
     for name, number in signature.keywords:
-        bound[name] = specs[number]
+        # A positional-only parameter leaves its name free for `**kwargs`.
+        bound[f"**{name}" if name in bound else name] = specs[number]
     return bound
+
+
+def inert(name: str) -> str:
+    """`name` with every character that could act on a terminal written as its code point."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def is_below(path: str, above: str) -> bool:

@@ -47,23 +47,29 @@ def _fold_lane(columns: Columns, recording: Recording, lane: Lane, thread: int, 
     count = len(lane.rows) // 3
     outputs, ends, statuses, errors = [UNKNOWN] * count, [now] * count, [OPEN] * count, [UNKNOWN] * count
     depth_of = [visit.depth for visit in recording.visits]
-    stack: list[int] = []
+    # For each depth the calls that have not ended, latest last.  Several, where a signal handler or finalizer
+    # made a call while the end of another was still to be noted, or where that end was lost.
+    waiting: list[list[int]] = []
     for code, value, clock in events:
         if code >= 0:
             depth = depth_of[code]
-            del stack[depth:]  # an interrupt swallowed the end of these: they stay open
-            parents.append(stack[-1] if stack else UNKNOWN)
-            stack.append(row)
+            del waiting[depth + 1 :]  # an interrupt swallowed the end of these: they stay open
+            while len(waiting) <= depth:
+                waiting.append([])
+            above = depth - 1
+            while above >= 0 and not waiting[above]:
+                above -= 1
+            parents.append(waiting[above][-1] if above >= 0 else UNKNOWN)
+            waiting[depth].append(row)
             visits.append(code)
             inputs.append(value)
             starts.append(clock)
             row += 1
         elif code == FACT:
-            columns.facts.setdefault(stack[clock], {}).update(recording.facts[value])
+            columns.facts.setdefault(waiting[clock][-1], {}).update(recording.facts[value])
         else:
             depth, failed = divmod(-2 - code, 2)
-            closed = stack[depth] - first
-            del stack[depth:]
+            closed = waiting[depth].pop() - first
             ends[closed] = clock
             statuses[closed] = ERROR if failed else OK
             (errors if failed else outputs)[closed] = value

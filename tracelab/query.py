@@ -12,7 +12,7 @@ import warnings
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from .calls import STATUSES, Call, Trace
+from .calls import STATUSES, Call, Trace, inert
 from .errors import PatternWarning
 from .events import Site
 
@@ -61,11 +61,10 @@ def find(
     calls = [Call(trace, row) for row in rows]
     if step is not None:
         calls = [call for call in calls if call.step == step]
-    if not any(named) and pattern != "*":
+    known = any(named[site] for site in set(columns.site))
+    if not known and pattern != "*":
         warnings.warn(unknown(trace, pattern), PatternWarning, stacklevel=4)
-    return Found(
-        calls, unknown(trace, pattern) if not any(named) else f"no call matches {pattern!r} and the rest"
-    )
+    return Found(calls, f"no call matches {pattern!r} and the rest" if known else unknown(trace, pattern))
 
 
 def count(trace: Trace, pattern: str = "*") -> int:
@@ -77,15 +76,21 @@ def count(trace: Trace, pattern: str = "*") -> int:
 
 def matches(site: Site, pattern: str) -> bool:
     """Whether `Owner.function`, `DefinedIn.function` or the bare function name matches the pattern."""
-    names = (site.name, f"{site.defined_in}.{site.function}", site.function)
-    return any(fnmatchcase(name, pattern) for name in names)
+    return any(fnmatchcase(name, pattern) for name in names_of(site))
+
+
+def names_of(site: Site) -> tuple[str, str, str]:
+    """The three ways to write a pattern for a site."""
+    return site.name, f"{site.defined_in}.{site.function}", site.function
 
 
 def unknown(trace: Trace, pattern: str) -> str:
     """One line for a pattern that matches nothing: what was asked and the nearest names."""
     columns = trace.columns
-    used = {columns.sites[number].name for number in set(columns.site)}
-    near = get_close_matches(pattern.replace("*", ""), sorted(used), 3, 0.5)
+    sites = [columns.sites[number] for number in set(columns.site)]
+    used = {site.name for site in sites}
+    possible = {name for site in sites for name in names_of(site)}
+    near = get_close_matches(pattern.replace("*", ""), sorted(possible), 3, 0.5)
     if near:
-        return f"no call matches {pattern!r}; the nearest are {', '.join(near)}"
+        return f"no call matches {pattern!r}; the nearest are {', '.join(map(inert, near))}"
     return f"no call matches {pattern!r}; the trace has {len(used)} names, see trace.find('*')"

@@ -13,7 +13,6 @@ import platform
 import sys
 import weakref
 from collections.abc import Callable
-from importlib import metadata
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
@@ -85,6 +84,7 @@ class Session:
         self._trace = Trace()
         self._folded: tuple[Any, Columns] | None = None
         self._end: Callable[[], None] = _nothing
+        self._ended: int | None = None
 
     def __enter__(self) -> Trace:
         if self._recorder is not None:
@@ -105,8 +105,10 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         self._end()
-        if self._recorder is not None:
-            self._trace.finish(self._columns())
+        if self._recorder is not None and self._ended is None:
+            self._ended = perf_counter_ns()
+            self._recorder.close()
+            self._trace.finish()
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
@@ -121,7 +123,7 @@ class Session:
         if self._folded is None or self._folded[0] != size:
             seen = recorder.recording(_meta(self._options))
             seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
-            self._folded = size, fold(seen, perf_counter_ns())
+            self._folded = size, fold(seen, self._ended or perf_counter_ns())
         return self._folded[1]
 
 
@@ -200,6 +202,8 @@ def _meta(options: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _own_version() -> str:
+    from importlib import metadata  # takes as long to import as all the rest of us
+
     return metadata.version("tracelab")
 
 

@@ -144,8 +144,9 @@ class ContainerSpec:
         for name, spec in self.fields:
             if name == key:
                 return spec
-        if isinstance(key, int) and -len(self.fields) <= key < len(self.fields):
-            return self.fields[key][1]
+        position = key + self.length if isinstance(key, int) and key < 0 else key
+        if isinstance(position, int) and 0 <= position < len(self.fields):
+            return self.fields[position][1]
         raise KeyError(f"{self.type} has no field {key!r}; it has {[name for name, _ in self.fields]}")
 
     def get(self, key: Key, default: Spec | None = None) -> Spec | None:

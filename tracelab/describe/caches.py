@@ -7,6 +7,7 @@ a forward, so each layer of a step finds there the length from before the step.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,7 @@ class CacheReader:
     def __init__(self) -> None:
         self._getters: dict[int, tuple[DictGetter, Any]] = {}
 
-    def read(self, cache: Any, kind: str) -> CacheKey:
+    def read(self, kind: str, cache: Any) -> CacheKey:
         """The state of a cache whose class is called `kind`."""
         data = self._dict(cache)
         layers = data.get("layers")
@@ -54,6 +55,27 @@ class CacheReader:
             getters, key = self._getters, id(cls)
             known = getters[key] = dict_getter(cls), weakref.ref(cls, lambda _: getters.pop(key, None))
         return known[0](value)
+
+
+def growing_cache_reader(cls: type) -> Callable[[Any], CacheKey] | None:
+    """A shorter way for the library's own growing cache, which every layer of most models is given.
+
+    The exact classes alone: their attributes are plain ones, and a subclass may count in another way.
+    """
+    library: Any = sys.modules.get("transformers.cache_utils")
+    layer_class = getattr(library, "DynamicLayer", None)
+    if cls is not getattr(library, "DynamicCache", None) or layer_class is None:
+        return None
+    careful = CacheReader()
+
+    def read(cache: Any) -> CacheKey:
+        layers = cache.layers
+        last: Any = layers[-1] if layers else None
+        if type(last) is layer_class and last.is_initialized and last.keys.ndim > 1:
+            return "DynamicCache", last.keys.shape[-2], len(layers), None
+        return careful.read("DynamicCache", cache)
+
+    return read
 
 
 def _layer_length(layer: dict[str, Any]) -> int | None:

@@ -1,13 +1,13 @@
 """Tuples, lists, mappings, model outputs: their fields in order, read without the class's own iteration.
 
 `ModelOutput` overrides `__getitem__`, `BatchEncoding` keeps its data in an attribute, a named tuple has
-field names on its class.  Each kind below gives the (key, value) pairs of at most MAX_ITEMS items and the
-number of items that there are.
+field names on its class.  Each reader below gives at most MAX_ITEMS names and values, and the number
+of fields that there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,11 +18,13 @@ MAX_ITEMS = 64
 MAX_DEPTH = 6
 MAX_PARTS = 512
 MAX_TEXT = 200
+_TEXT = frozenset({str})
 
-Pairs = tuple[list[tuple[Key, Any]], int]
+Fields = tuple[Sequence[Key], Sequence[Any], int]
+"""Names and values of the fields that are kept, and the number of fields that there are."""
 
 
-def pairs_reader(cls: type) -> Callable[[Any], Pairs] | None:
+def fields_reader(cls: type) -> Callable[[Any], Fields] | None:
     """What reads the fields of objects of a class; None if the class is no container."""
     mro = mro_of(cls)
     if any(base is dict for base in mro):
@@ -39,40 +41,41 @@ def pairs_reader(cls: type) -> Callable[[Any], Pairs] | None:
     return None
 
 
-def _mapping(value: Any) -> Pairs:
-    items = islice(dict.items(value), MAX_ITEMS)
-    return [(_key(key, at), item) for at, (key, item) in enumerate(items)], dict.__len__(value)
+def _mapping(value: Any) -> Fields:
+    length = dict.__len__(value)
+    if length <= MAX_ITEMS:
+        texts = list(dict.keys(value))
+        if _TEXT.issuperset(map(type, texts)):
+            return texts, list(dict.values(value)), length
+    names: list[Key] = []
+    for name in islice(dict.keys(value), MAX_ITEMS):
+        # A key of any other class could answer `hash` or `==` with code of its own: its position stands in.
+        names.append(name if type(name) is int or type(name) is str else len(names))
+    return names, list(islice(dict.values(value), MAX_ITEMS)), length
 
 
-def _user_dict(value: Any) -> Pairs:
+def _user_dict(value: Any) -> Fields:
     data = instance_dict(value).get("data")
-    return _mapping(data) if type(data) is dict else ([], 0)
+    return _mapping(data) if type(data) is dict else ((), (), 0)
 
 
-def _list(value: Any) -> Pairs:
-    return list(enumerate(list.__getitem__(value, slice(0, MAX_ITEMS)))), list.__len__(value)
+def _list(value: Any) -> Fields:
+    items = list.__getitem__(value, slice(0, MAX_ITEMS))
+    return range(len(items)), items, list.__len__(value)
 
 
-def read_tuple(value: Any) -> Pairs:
+def read_tuple(value: Any) -> Fields:
     """The fields of a tuple, by position or by the names of a named tuple."""
-    length = tuple.__len__(value)
     items = tuple.__getitem__(value, slice(0, MAX_ITEMS))
-    names = dict_of_class(type(value)).get("_fields")
-    if type(names) is tuple and len(names) == length:
-        return [
-            (_key(name, at), item) for at, (name, item) in enumerate(zip(names, items, strict=False))
-        ], length
-    return list(enumerate(items)), length
+    length = tuple.__len__(value)
+    names = None if type(value) is tuple else dict_of_class(type(value)).get("_fields")
+    if type(names) is tuple and len(names) == length and all(type(name) is str for name in names):
+        return names[:MAX_ITEMS], items, length
+    return range(len(items)), items, length
 
 
-def _dataclass(value: Any) -> Pairs:
+def _dataclass(value: Any) -> Fields:
     names = list(dict_of_class(type(value))["__dataclass_fields__"])
     data = instance_dict(value)
-    return [(name, data[name]) for name in names[:MAX_ITEMS] if name in data], len(names)
-
-
-def _key(key: Any, at: int) -> Key:
-    """A mapping's own key where it is a plain text or int, else the position."""
-    if type(key) is str:
-        return key[:MAX_TEXT]
-    return key if type(key) is int else at
+    kept = [name for name in names[:MAX_ITEMS] if name in data]
+    return kept, [data[name] for name in kept], len(names)

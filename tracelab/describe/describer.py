@@ -10,20 +10,22 @@ Containers are cut after MAX_ITEMS items, MAX_DEPTH levels and MAX_PARTS values 
 
 from __future__ import annotations
 
+import functools
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..events import Signature
-from ..values import CacheSpec, ContainerSpec, ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
-from .caches import CacheReader
-from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Pairs, pairs_reader, read_tuple
+from ..values import CacheSpec, ContainerSpec, Key, ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
+from .caches import CacheReader, growing_cache_reader
+from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader, read_tuple
 from .reflection import class_name, home, mro_of
 from .table import Table
 from .tensors import array_spec, from_key, tensor_spec
 
-Reader = Callable[[Any, int, list[int]], int]
+Left = list[int] | None
+Reader = Callable[[Any, int, Left], int]
 Make = Callable[[Any, list[Spec]], Spec]
 
 _SCALARS = (type(None), bool, int, float, str)
@@ -41,8 +43,9 @@ class Describer:
         self._readers: dict[int, Reader] = {}
         self._classes: dict[int, Any] = {}
         self._caches = CacheReader()
-        self._tensor: Any = None
-        self._modes: Callable[[], int] = lambda: 0
+        self._long_tuple = self._container_reader("tuple", read_tuple)
+        self.plain: Any = None
+        self.modes: Callable[[], int] = lambda: 0
         self._guard: Any = None
         self.learn_torch()
 
@@ -52,34 +55,20 @@ class Describer:
         if torch is None or not hasattr(torch, "_C") or not hasattr(torch, "nn"):
             return
         if not self._values and not self._stats:
-            self._tensor = torch.Tensor
-        self._modes = torch._C._len_torch_function_stack
+            self.plain = torch.Tensor
+        self.modes = torch._C._len_torch_function_stack
         self._guard = torch._C.DisableTorchFunction
 
     # --- the hot path ---------------------------------------------------------------------------
 
     def signature(self, args: tuple[Any, ...], kwargs: dict[str, Any], guarded: bool = False) -> int:
         """The number of the signature of a call made with `args` and `kwargs`."""
-        if self._modes() and not guarded:  # reading a shape would call the host's mode
+        if self.modes() and not guarded:  # reading a shape would call the host's mode
             with self._guard():
                 return self.signature(args, kwargs, True)
-        known = self.keys.numbers
-        constants = self._constants
-        tensor = self._tensor
         # The names and then the spec numbers, in one flat tuple: the same tuple is the same signature.
         parts: list[Any] = [len(args), *kwargs]
-        for value in (*args, *kwargs.values()) if kwargs else args:
-            cls = type(value)
-            if cls is tensor:
-                try:
-                    number = known[value.shape, value.dtype, value.device]
-                except Exception:  # new, or without a hashable shape
-                    number = self._other(value)
-            elif id(cls) in constants:
-                number = constants[id(cls)]
-            else:
-                number = self._other(value)
-            parts.append(number)
+        self._append(parts, (*args, *kwargs.values()) if kwargs else args)
         key = tuple(parts)
         try:
             return self.calls.numbers[key]
@@ -88,24 +77,43 @@ class Describer:
 
     def see(self, value: Any, guarded: bool = False) -> int:
         """The number of the spec of one value."""
-        if self._modes() and not guarded:
+        if self.modes() and not guarded:
             with self._guard():
                 return self.see(value, True)
-        if type(value) is self._tensor:
+        parts: list[int] = []
+        self._append(parts, (value,))
+        return parts[0]
+
+    def _append(self, parts: list[Any], values: Iterable[Any], depth: int = 0, left: Left = None) -> None:
+        """Append the spec number of each value to `parts`; `left`: how many values may still be looked at."""
+        known = self.keys.numbers
+        constants = self._constants
+        readers = self._readers
+        plain = self.plain
+        for value in values:
+            cls = type(value)
             try:
-                return self.keys.numbers[value.shape, value.dtype, value.device]
-            except Exception:
-                return self._other(value)
-        return self._other(value)
+                if cls is plain:
+                    parts.append(known[value.shape, value.dtype, value.device])
+                elif id(cls) in constants:
+                    parts.append(constants[id(cls)])
+                elif cls is tuple and depth < 2 and len(value) <= 4:
+                    fields: list[Any] = [tuple]
+                    self._append(fields, value, depth + 1, left)
+                    parts.append(known[tuple(fields)])
+                else:
+                    parts.append(readers[id(cls)](value, depth, left))
+            except Exception:  # new, or something that raises when it is read
+                parts.append(self._unseen(value, depth, left))
 
     # --- everything else ------------------------------------------------------------------------
 
-    def _other(self, value: Any, depth: int = 0, left: list[int] | None = None) -> int:
-        """The number of any value, through the reader of its class; `left`: how many more it may look at."""
+    def _unseen(self, value: Any, depth: int, left: Left) -> int:
+        """The number of a value that the hot loop could not describe."""
         try:
             cls = type(value)
             reader = self._readers.get(id(cls)) or self._learn(cls)
-            return reader(value, depth, [MAX_PARTS] if left is None else left)
+            return reader(value, depth, left)
         except Exception as error:
             return self._ready(UnreadableSpec(class_name(type(error))))
 
@@ -127,16 +135,14 @@ class Describer:
         if any(cls is scalar for scalar in _SCALARS):
             return self._scalar if self._values and value_kept(cls) else self._constant(cls, ScalarSpec(kind))
         if ("torch", "Tensor") in homes:
-            return self._plain_tensor if cls is self._tensor else self._any_tensor
+            return self._plain_tensor if cls is self.plain else self._any_tensor
         if ("numpy", "ndarray") in homes:
             return lambda value, depth, left: self._ready(array_spec(value))
         if ("transformers.cache_utils", "Cache") in homes:
-            return lambda value, depth, left: self._cache(value, kind)
-        if cls is tuple:
-            return self._tuple
-        pairs = pairs_reader(cls)
-        if pairs is not None:
-            return lambda value, depth, left: self._container(kind, pairs, value, depth, left)
+            return self._cache_reader(cls, kind)
+        read = fields_reader(cls)
+        if read is not None:
+            return self._short_tuple if cls is tuple else self._container_reader(kind, read)
         return self._constant(cls, ObjectSpec(kind))
 
     def _constant(self, cls: type, spec: Spec) -> Reader:
@@ -144,56 +150,57 @@ class Describer:
         number = self._constants[id(cls)] = self._ready(spec)
         return lambda value, depth, left: number
 
-    def _plain_tensor(self, value: Any, depth: int, left: list[int]) -> int:
+    def _plain_tensor(self, value: Any, depth: int, left: Left) -> int:
         try:
             key = value.shape, value.dtype, value.device
             return self._interned(key, _make_tensor, key)
         except Exception:
             return self._any_tensor(value, depth, left)
 
-    def _any_tensor(self, value: Any, depth: int, left: list[int]) -> int:
+    def _any_tensor(self, value: Any, depth: int, left: Left) -> int:
         return self._ready(tensor_spec(value, stats=self._stats, values=self._values))
 
-    def _cache(self, value: Any, kind: str) -> int:
-        key = self._caches.read(value, kind)
-        return self._interned(key, _make_cache, key)
-
-    def _scalar(self, value: Any, depth: int, left: list[int]) -> int:
+    def _scalar(self, value: Any, depth: int, left: Left) -> int:
         kept: Scalar = value if not isinstance(value, str) else value[:MAX_TEXT]
         # The repr as key keeps 1, True and 1.0 apart, 0.0 and -0.0 too, and finds NaN again.
         spec = ScalarSpec(type(value).__name__, kept, True)
         return self._interned((ScalarSpec, spec.type, repr(kept)), _make_ready, spec)
 
-    def _tuple(self, value: Any, depth: int, left: list[int]) -> int:
-        """A plain tuple: what attention gets and gives, so the short ones have a way of their own."""
-        if depth > 1 or len(value) > 8:
-            return self._container("tuple", read_tuple, value, depth, left)
-        known = self.keys.numbers
-        constants = self._constants
-        parts: list[Any] = [tuple]
-        for item in value:
-            try:
-                if type(item) is self._tensor:
-                    parts.append(known[item.shape, item.dtype, item.device])
-                else:
-                    parts.append(constants[id(type(item))])
-            except Exception:
-                parts.append(self._other(item, depth + 1, left))
-        key = tuple(parts)
-        return self._interned(key, _make_tuple, key)
+    def _cache_reader(self, cls: type, kind: str) -> Reader:
+        numbers = self.keys.numbers
+        read = growing_cache_reader(cls) or functools.partial(self._caches.read, kind)
 
-    def _container(
-        self, kind: str, read: Callable[[Any], Pairs], value: Any, depth: int, left: list[int]
-    ) -> int:
-        pairs, length = read(value) if depth < MAX_DEPTH else ([], 0)
-        fields = []
-        for name, item in pairs:
-            left[0] -= 1
-            if left[0] < 0:
-                break
-            fields.append((name, self._other(item, depth + 1, left)))
-        key = (kind, length, tuple(fields))
-        return self._interned(key, _make_container, key)
+        def cache(value: Any, depth: int, left: Left) -> int:
+            key = read(value)
+            number = numbers.get(key)
+            return self.keys.add(key, (_make_cache, key)) if number is None else number
+
+        return cache
+
+    def _container_reader(self, kind: str, read: Callable[[Any], Fields]) -> Reader:
+        numbers = self.keys.numbers
+
+        def container(value: Any, depth: int, left: Left) -> int:
+            names, items, length = read(value)
+            left = [MAX_PARTS] if left is None else left
+            if depth >= MAX_DEPTH or left[0] <= 0:
+                names, items = (), ()
+            left[0] -= len(items)
+            parts: list[Any] = [kind, length, *names]
+            self._append(parts, items, depth + 1, left)
+            key = tuple(parts)
+            number = numbers.get(key)
+            return self.keys.add(key, (_make_container, key)) if number is None else number
+
+        return container
+
+    def _short_tuple(self, value: Any, depth: int, left: Left) -> int:
+        """A tuple that the hot loop did not know, or that is too long or too deep for it."""
+        if depth >= 2 or len(value) > 4:
+            return self._long_tuple(value, depth, left)
+        fields: list[Any] = [tuple]
+        self._append(fields, value, depth + 1, left)
+        return self._interned(tuple(fields), _make_tuple, tuple(fields))
 
     def _ready(self, spec: Spec) -> int:
         return self._interned(spec, _make_ready, spec)
@@ -256,5 +263,11 @@ def _make_tuple(raw: Any, made: list[Spec]) -> Spec:
 
 
 def _make_container(raw: Any, made: list[Spec]) -> Spec:
-    kind, length, fields = raw
-    return ContainerSpec(kind, tuple([(name, made[number]) for name, number in fields]), length)
+    kind, length, *rest = raw
+    names, numbers = rest[: len(rest) // 2], rest[len(rest) // 2 :]
+    fields = [(_cut(name), made[number]) for name, number in zip(names, numbers, strict=True)]
+    return ContainerSpec(kind, tuple(fields), length)
+
+
+def _cut(name: Key) -> Key:
+    return name[:MAX_TEXT] if isinstance(name, str) else name

@@ -14,6 +14,7 @@ from typing import Any
 mro_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 dict_of_class: Callable[[type], dict[str, Any]] = type.__dict__["__dict__"].__get__
 _name_of_class: Callable[[type], str] = type.__dict__["__name__"].__get__
+_module_of_class: Callable[[type], Any] = type.__dict__["__module__"].__get__
 _HOME = str(Path("~").expanduser())
 
 
@@ -24,7 +25,7 @@ def class_name(cls: type) -> str:
 
 def home(cls: type) -> tuple[str, str]:
     """Module and name of a class: `("torch", "Tensor")`."""
-    module = dict_of_class(cls).get("__module__")
+    module = _module_of_class(cls)
     return (module if type(module) is str else ""), class_name(cls)
 
 

@@ -15,6 +15,7 @@ import logging
 import sys
 import threading
 import weakref
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -32,17 +33,25 @@ log = logging.getLogger("tracelab")
 _FAULTS_BEFORE_OFF = 100
 
 
+_NOTHING = (None, None, UNKNOWN)
+
+
 @dataclass(eq=False, slots=True)
-class _Known:
-    """What a recorder knows of one callee, with the visit of its latest caller."""
+class Known:
+    """What a recorder knows of one callee.
+
+    Most calls are like the last one of the same callee: from the same line, with one tensor of the same
+    shape and dtype.  So the last one is remembered, each side as one tuple that is replaced as a whole,
+    because threads share it: `caller` (code, instruction, depth, visit), `took` and `gave` (shape, dtype
+    of one plain CPU tensor, number of the signature or spec).
+    """
 
     reference: Any
     site: int
     may_begin: bool
-    code: CodeType | None = None
-    instruction: int = UNKNOWN
-    depth: int = UNKNOWN
-    visit: int = UNKNOWN
+    caller: tuple[CodeType | None, int, int, int] = (None, UNKNOWN, UNKNOWN, UNKNOWN)
+    took: tuple[Any, Any, int] = _NOTHING
+    gave: tuple[Any, Any, int] = _NOTHING
 
 
 @dataclass(eq=False, slots=True)
@@ -72,7 +81,7 @@ class Recorder:
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
         self.started = perf_counter_ns()
-        self._books: dict[Target, dict[int, _Known]] = {}
+        self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._depth = sys.maxsize if depth is None else depth
         self._limit = limit
         self._kept = count()
@@ -84,37 +93,67 @@ class Recorder:
 
     def enter(
         self, target: Target, it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: FrameType
-    ) -> Writer | None:
+    ) -> tuple[Writer, Known] | None:
         """Note that a call begins; None if it is not recorded."""
         try:
             writer: Writer = self._local.writer
         except AttributeError:
             writer = self._new_writer()
-        book = self._books.get(target)
-        if book is None:
-            book = self._books.setdefault(target, {})
-        known = book.get(id(it if target.by_object else type(it)))
+        known = self._books[target].get(id(it if target.by_object else type(it)))
         if known is None:
-            known = self._learn(target, it, book)
+            known = self._learn(target, it)
         depth = writer.depth
         if not depth and not known.may_begin:
             return None
         if depth >= self._depth or next(self._kept) >= self._limit:
             self._dropped.append(None)
             return None
-        if known.code is caller.f_code and known.instruction == caller.f_lasti and known.depth == depth:
-            visit = known.visit
-        else:
+        code, instruction, at, visit = known.caller
+        if code is not caller.f_code or instruction != caller.f_lasti or at != depth:
             visit = self._visit(known, caller, depth)
-        writer.rows += (visit, self.describer.signature(args, kwargs), perf_counter_ns())
+        if kwargs or len(args) != 1:
+            signature = self.describer.signature(args, kwargs)
+        else:
+            signature = self._took(known, args)
+        writer.rows += (visit, signature, perf_counter_ns())
         if target.facts is not None:
             self._keep_facts(writer, target.facts(it, args, kwargs))
-        return writer
+        return writer, known
 
-    def leave(self, writer: Writer, depth: int, output: Any) -> None:
+    def _took(self, known: Known, args: tuple[Any, ...]) -> int:
+        """The signature of a call with one argument."""
+        describer = self.describer
+        (value,) = args
+        if type(value) is not describer.plain or describer.modes():
+            return describer.signature(args, {})
+        try:
+            shape, dtype, signature = known.took
+            if value.is_cpu and value.dtype is dtype and value.shape == shape:
+                return signature
+            signature = describer.signature(args, {})
+            if value.is_cpu:
+                known.took = value.shape, value.dtype, signature
+            return signature
+        except Exception:  # a nested tensor has no shape
+            return describer.signature(args, {})
+
+    def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
         now = perf_counter_ns()
-        writer.rows += (returned(depth), self.describer.see(output), now)
+        describer = self.describer
+        spec = UNKNOWN
+        if type(output) is describer.plain and not describer.modes():
+            try:
+                shape, dtype, spec = known.gave
+                if not (output.is_cpu and output.dtype is dtype and output.shape == shape):
+                    spec = describer.see(output)
+                    if output.is_cpu:
+                        known.gave = output.shape, output.dtype, spec
+            except Exception:
+                spec = UNKNOWN
+        if spec == UNKNOWN:
+            spec = describer.see(output)
+        writer.rows += (returned(depth), spec, now)
 
     def fail(self, writer: Writer, depth: int, error: BaseException) -> None:
         """Note that `error` left the call."""
@@ -130,9 +169,10 @@ class Recorder:
         self._local.writer = writer
         return writer
 
-    def _learn(self, target: Target, it: Any, book: dict[int, _Known]) -> _Known:
+    def _learn(self, target: Target, it: Any) -> Known:
+        book = self._books[target]
         site, may_begin = self.locator.locate(target, it)
-        known = _Known(None, self.sites.number(site), may_begin)
+        known = Known(None, self.sites.number(site), may_begin)
         anchor = it if target.by_object else type(it)
         key = id(anchor)
         try:
@@ -143,15 +183,15 @@ class Recorder:
         book[key] = known
         return known
 
-    def _visit(self, known: _Known, caller: FrameType, depth: int) -> int:
+    def _visit(self, known: Known, caller: FrameType, depth: int) -> int:
         code, instruction = caller.f_code, caller.f_lasti
         place = self.callers.numbers.get((id(code), instruction))
         if place is None:
             # The row keeps the code object, so its id stays its own for as long as the recording lasts.
             place = self.callers.add((id(code), instruction), (code, instruction))
-        known.visit = self.visits.number(Visit(known.site, place, depth))
-        known.code, known.instruction, known.depth = code, instruction, depth
-        return known.visit
+        visit = self.visits.number(Visit(known.site, place, depth))
+        known.caller = code, instruction, depth, visit
+        return visit
 
     def _keep_facts(self, writer: Writer, facts: Mapping[str, Any] | None) -> None:
         if facts:
@@ -167,16 +207,22 @@ class Recorder:
             log.error("tracelab: recording switched off after %d internal errors", _FAULTS_BEFORE_OFF)
             deactivate(self)
 
+    def close(self) -> None:
+        """The recording is over: let go of the host's classes; calls that still run stay open."""
+        self._books = defaultdict(dict)
+        for writer in list(self._writers):
+            writer.rows = []
+
     # --- reading --------------------------------------------------------------------------------
 
     @property
     def size(self) -> tuple[int, int]:
         """Changes whenever anything is recorded."""
-        return sum(len(writer.rows) for writer in list(self._writers)), len(self._dropped)
+        return sum(len(writer.lane.rows) for writer in list(self._writers)), len(self._dropped)
 
     def recording(self, meta: dict[str, Any]) -> Recording:
         """Everything seen so far; the tables and lanes are copies."""
-        lanes = [Lane(writer.lane.thread, list(writer.rows)) for writer in list(self._writers)]
+        lanes = [Lane(writer.lane.thread, list(writer.lane.rows)) for writer in list(self._writers)]
         return Recording(
             visits=self.visits.listed(Visit(0, 0, 0)),
             sites=self.sites.listed(Site("method", "", "?", "?")),

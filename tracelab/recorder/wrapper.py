@@ -65,12 +65,13 @@ def _reporter(
         recorder = told[0]
         proceed = original if len(told) == 1 else _reporter(target, original, told[1:], nth + 1)
         try:
-            writer = recorder.enter(target, self, args, kwargs, _getframe(up))
+            entered = recorder.enter(target, self, args, kwargs, _getframe(up))
         except Exception as error:
             recorder.fault(f"enter {target.function}", error)
-            writer = None
-        if writer is None:
+            entered = None
+        if entered is None:
             return proceed(self, *args, **kwargs)
+        writer, known = entered
         depth = writer.depth
         try:
             try:
@@ -82,7 +83,7 @@ def _reporter(
             finally:
                 writer.depth = depth
             try:
-                recorder.leave(writer, depth, output)
+                recorder.leave(writer, known, depth, output)
             except Exception as error:
                 recorder.fault(f"leave {target.function}", error)
             return output

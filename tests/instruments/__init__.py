@@ -1,0 +1,1 @@
+"""Tests of what is traced, one file for each area."""

@@ -1,0 +1,1 @@
+"""Tests of the hot path: wrapper, recorder, active recorders."""

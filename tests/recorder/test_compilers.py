@@ -1,0 +1,221 @@
+"""Compilers and tracers of torch give the same graphs under a trace, and keep nothing of ours."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import tracelab
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+X = torch.ones(2, 3)
+
+
+class Model(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, 3)
+        self.second = nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.relu(self.first(x)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once() -> None:
+    """At its first use dynamo patches classes of torch for good; that is not what is looked for here."""
+    torch.compile(nn.Identity(), backend="eager")(X)
+
+
+@pytest.fixture
+def model() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Model().eval()
+
+
+class Counting:
+    """A backend that runs the graph as it is and keeps the operations of each; how many inputs, not their
+    names: dynamo calls them after the way on which it came to them."""
+
+    def __init__(self) -> None:
+        self.graphs: list[list[str]] = []
+
+    def __call__(self, graph: Any, inputs: Any) -> Any:
+        nodes = [node for node in graph.graph.nodes if node.op != "output"]
+        self.graphs.append([n.op if n.op == "placeholder" else f"{n.op} {n.target}" for n in nodes])
+        return graph.forward
+
+
+def compiled_graphs(model: nn.Module) -> list[list[str]]:
+    torch._dynamo.reset()
+    backend = Counting()
+    result = torch.compile(model, fullgraph=True, backend=backend)(X)
+    assert torch.equal(result, Model.forward(model, X))
+    return backend.graphs
+
+
+@pytest.mark.parametrize("options", [{}, {"values": True, "stats": True}], ids=str)
+def test_compile_gives_the_same_single_graph(model: nn.Module, options: dict[str, bool]) -> None:
+    expected = compiled_graphs(model)
+    assert len(expected) == 1
+    with tracelab.trace(**options) as trace:
+        assert compiled_graphs(model) == expected
+        with tracelab.trace(**options):
+            assert compiled_graphs(model) == expected
+    assert trace.internal_errors == 0
+
+
+def test_what_was_compiled_before_during_or_after_a_trace_is_not_compiled_again(model: nn.Module) -> None:
+    torch._dynamo.reset()
+    before, during = Counting(), Counting()
+    first = torch.compile(model, fullgraph=True, backend=before)
+    first(X)
+    with tracelab.trace():
+        first(X)
+        second = torch.compile(Model().eval(), fullgraph=True, backend=during)
+        second(X)
+    first(X)
+    second(X)
+    assert len(before.graphs) == 1
+    assert len(during.graphs) == 1
+
+
+def test_a_compiled_function_that_calls_a_module(model: nn.Module) -> None:
+    def expected(x: torch.Tensor) -> torch.Tensor:
+        return model(x) + 1
+
+    with tracelab.trace():
+        result = torch.compile(expected, fullgraph=True, backend="eager")(X)
+    assert torch.equal(result, expected(X))
+
+
+def exported(model: nn.Module) -> str:
+    return str(torch.export.export(model, (X,)).graph)
+
+
+def jit_traced(model: nn.Module) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        graph = str(torch.jit.trace(model, (X,)).inlined_graph)
+    return re.sub(r"___torch_mangle_\d+\.", "", graph)  # a number that grows with each model of the process
+
+
+def scripted(model: nn.Module) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return str(torch.jit.script(model).code)
+
+
+def symbolic(model: nn.Module) -> str:
+    return torch.fx.symbolic_trace(model).code
+
+
+@pytest.mark.parametrize("make", [exported, jit_traced, scripted, symbolic])
+def test_graphs_are_the_same(model: nn.Module, make: Callable[[nn.Module], str]) -> None:
+    call = nn.Module.__call__
+    expected = make(model)
+    with tracelab.trace() as trace:
+        found = make(model)
+    assert found == expected
+    assert trace.internal_errors == 0
+    assert nn.Module.__call__ is call
+
+
+def test_a_symbolic_size_is_not_specialised(model: nn.Module) -> None:
+    sizes = ({0: torch.export.Dim("batch", min=2, max=64)},)
+    with tracelab.trace(values=True):
+        program = torch.export.export(model, (X,), dynamic_shapes=sizes)
+    assert program.module()(torch.ones(7, 3)).shape == (7, 3)
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+LATE = """
+    import tracelab
+    with tracelab.trace() as trace:
+        import torch
+        from torch import nn
+        assert "tracelab" in nn.Module.__call__.__code__.co_filename, "not patched on arrival"
+        model = nn.Sequential(nn.Linear(3, 3))
+        x = torch.ones(2, 3)
+        model(x)
+        {inside}
+    assert "tracelab" not in nn.Module.__call__.__code__.co_filename, "left behind"
+    print([call.path for call in trace.calls][:2], trace.calls[0].inputs["input"], trace.internal_errors)
+    {after}
+"""
+
+
+def test_torch_imported_after_the_trace_began() -> None:
+    assert python(LATE.format(inside="pass", after="pass")) == "['', '0'] f32[2,3] 0"
+
+
+def test_compiling_when_torch_was_imported_after_the_trace_began() -> None:
+    """The wrapper learns to ask torch whether it is compiling, although torch was not there at first."""
+    inside = "print(torch.compile(model, fullgraph=True, backend='eager')(x).shape)"
+    assert "torch.Size([2, 3])" in python(LATE.format(inside=inside, after="pass"))
+
+
+def test_jit_tracing_when_torch_was_imported_after_the_trace_began() -> None:
+    inside = "import warnings; warnings.simplefilter('ignore'); before = trace.recorded; " + (
+        "torch.jit.trace(model, (x,)); print(trace.recorded - before)"
+    )
+    assert python(LATE.format(inside=inside, after="pass")).splitlines()[0] == "0"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["torch._dynamo.utils.unpatched_nn_module_call", "torch.fx._symbolic_trace._orig_module_call"],
+)
+def test_torch_keeps_its_own_module_call(kept: str) -> None:
+    """Two rooms of torch keep whatever `Module.__call__` is when they are first imported."""
+    module = kept.rpartition(".")[0]
+    code = f"""
+        import tracelab
+        with tracelab.trace() as trace:
+            import torch
+            import {module}
+            import torch._dynamo
+        print({kept}.__code__.co_filename)
+        print(torch.nn.Module.__call__ is {kept})
+    """
+    file, same = python(code).splitlines()
+    assert "tracelab" not in file
+    assert same == "True"
+
+
+def test_dynamo_imported_during_a_trace_by_a_loaded_torch() -> None:
+    code = """
+        import sys, torch, tracelab
+        assert "torch._dynamo" not in sys.modules
+        genuine = torch.nn.Module.__call__
+        with tracelab.trace() as trace:
+            import torch._dynamo
+            assert torch._dynamo.utils.unpatched_nn_module_call is genuine
+            assert torch.nn.Module.__call__ is not genuine
+            torch.nn.Identity()(1)
+        assert torch.nn.Module.__call__ is genuine
+        print(trace.recorded)
+    """
+    assert python(code) == "1"
