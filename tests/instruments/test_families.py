@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import gc
+import importlib
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -231,8 +232,7 @@ def test_static_and_class_methods_are_recorded_and_come_back_identical(kind: Cal
 
 def test_the_families_of_the_house_exist_in_the_installed_libraries() -> None:
     """A renamed base class or method would silently be no longer traced."""
-    import importlib
-
+    importlib.import_module("transformers.models.clip.modeling_clip")  # defines get_image_features
     for family in FAMILIES:
         module, _, name = family.base.partition(":")
         base = getattr(importlib.import_module(module), name)

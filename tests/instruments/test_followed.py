@@ -173,6 +173,16 @@ def test_a_tokenizer_is_followed() -> None:
     assert trace.roots[0].name == "BertTokenizer.__call__"
 
 
+@pytest.mark.parametrize("order", ["followed first", "other first"])
+def test_another_tokenizer_of_the_same_class_is_not_followed(order: str) -> None:
+    followed, other = WORDS["wordpiece"](), WORDS["wordpiece"]()
+    with tracelab.trace(followed) as trace:
+        for one in (followed, other) if order == "followed first" else (other, followed):
+            one("the cat" if one is followed else "a dog a dog")
+    # [CLS] the cat [SEP]
+    assert [call.output["input_ids"].length for call in trace.find("BertTokenizer.__call__")] == [4]
+
+
 def test_a_processor_is_followed_with_its_parts() -> None:
     from transformers import WhisperFeatureExtractor, WhisperProcessor
 

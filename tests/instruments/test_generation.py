@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -145,4 +146,4 @@ def test_an_error_inside_a_step_marks_the_whole_chain() -> None:
     assert [call.function for call in chain] == ["generate", "_sample", "_prefill", *["forward"] * 4]
     assert chain[-1].path == "model.layers.1.mlp"
     assert {call.error for call in chain} == {"ZeroDivisionError"}
-    assert all(low.parent == high for high, low in zip(chain, chain[1:], strict=False))
+    assert all(low.parent == high for high, low in pairwise(chain))

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from .lines import MORE, STEP, Line
 from .outline import Outline
 
-ASIDE, LATER_STEPS, LATER_LOOPS = 3, 4, 5
+ASIDE, LATER_STEPS, LATER_LOOPS = 3, 2, 5
 FIRST = -1
 
 

@@ -26,6 +26,9 @@ from ..calls import Call
 from ..events import UNKNOWN
 from .clean import clean
 
+_HELPERS_NAMED = 3
+"""Helpers are named to give an idea of them; `--no-fold` lists them all."""
+
 Source = tuple[str, int]
 """File and line of a `def`."""
 
@@ -182,6 +185,8 @@ def _helpers_label(outline: Outline, line: Line) -> Label:
         site = outline.call(part).site
         names[site.owner if site.function == "__call__" else site.function] += part.count
     texts = [clean(name) if count == 1 else f"{clean(name)} ×{count}" for name, count in names.items()]
+    if len(texts) > _HELPERS_NAMED:
+        texts = [*texts[: _HELPERS_NAMED - 1], f"… {len(texts) - _HELPERS_NAMED + 1} more"]
     total = sum(names.values())
     return Label([Part(f"{total} helpers: ", "note"), Part(", ".join(texts), "note", shrinks=True)])
 
