@@ -232,7 +232,11 @@ def test_static_and_class_methods_are_recorded_and_come_back_identical(kind: Cal
 
 def test_the_families_of_the_house_exist_in_the_installed_libraries() -> None:
     """A renamed base class or method would silently be no longer traced."""
-    importlib.import_module("transformers.models.clip.modeling_clip")  # defines get_image_features
+    for name in (
+        "clip.modeling_clip",
+        "whisper.feature_extraction_whisper",
+    ):
+        importlib.import_module(f"transformers.models.{name}")
     for family in FAMILIES:
         module, _, name = family.base.partition(":")
         base = getattr(importlib.import_module(module), name)

@@ -34,6 +34,9 @@ class CacheReader:
         layers = data.get("layers")
         if type(layers) is list:
             return kind, self._length(layers), len(layers), None
+        keys = data.get("key_cache")
+        if type(keys) is list:
+            return kind, _list_length(keys), len(keys), None
         own = self._dict(data.get("self_attention_cache")).get("layers")
         cross = self._dict(data.get("cross_attention_cache")).get("layers")
         if type(own) is not list or type(cross) is not list:
@@ -87,8 +90,27 @@ def _layer_length(layer: dict[str, Any]) -> int | None:
     if "cumulative_length" in layer:
         counted = layer.get("cumulative_length_int", layer["cumulative_length"])
         return counted if type(counted) is int else counter(counted)
+    if "max_cache_len" in layer:
+        return None  # static in transformers 4.57: room for all from the beginning, and no count
     keys = layer["keys"]
     if keys is None:
         return None  # a placeholder layer that shares the keys of another one
     shape = keys.shape
     return int(shape[-2]) if len(shape) > 1 and type(shape[-2]) is int else 0
+
+
+_HYBRIDS = ("MambaAttentionDynamicCache", "HybridDynamicCache", "HybridConvCache", "Qwen3NextDynamicCache")
+
+
+def is_hybrid(home: tuple[str, str]) -> bool:
+    """Whether a class is a cache that a hybrid model of transformers 4.57 brings along; it is no `Cache`."""
+    return home[0].startswith("transformers.models.") and home[1].endswith(_HYBRIDS)
+
+
+def _list_length(keys: list[Any]) -> int:
+    """Tokens held by such a cache: a list of keys, with None or an empty tensor where a layer has none."""
+    for tensor in reversed(keys):
+        shape: tuple[Any, ...] = getattr(tensor, "shape", ())
+        if len(shape) == 4 and type(shape[-2]) is int:
+            return int(shape[-2])
+    return 0

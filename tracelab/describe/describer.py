@@ -18,7 +18,7 @@ from typing import Any
 
 from ..events import Signature
 from ..values import CacheSpec, ContainerSpec, Key, ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
-from .caches import CacheReader, growing_cache_reader
+from .caches import CacheReader, growing_cache_reader, is_hybrid
 from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader, read_tuple
 from .reflection import class_name, home, mro_of
 from .table import Table
@@ -138,7 +138,7 @@ class Describer:
             return self._plain_tensor if cls is self.plain else self._any_tensor
         if ("numpy", "ndarray") in homes:
             return lambda value, depth, left: self._ready(array_spec(value))
-        if ("transformers.cache_utils", "Cache") in homes:
+        if ("transformers.cache_utils", "Cache") in homes or is_hybrid(homes[0]):
             return self._cache_reader(cls, kind)
         read = fields_reader(cls)
         if read is not None:

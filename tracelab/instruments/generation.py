@@ -66,6 +66,7 @@ FAMILIES = (
             "detect_language",
             "prepare_inputs_for_generation",
             "_prefill",
+            "_prefill_chunking",
             "_prepare_*",
             "_maybe_*",
             "_expand_inputs_for_generation",

@@ -23,7 +23,6 @@ from ..describe import class_name, dict_of_class, instance_dict, mro_of
 from ..events import Site
 
 _MAX_FRUITLESS_SEARCHES = 3
-_MAX_LABELS = 1000
 
 
 class Stand(NamedTuple):
@@ -47,7 +46,8 @@ class Roots:
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
         self._roots: list[weakref.ref[Any]] = []
-        self._labels: dict[str, int] = {}
+        self._names: dict[str, str] = {}
+        self._latest: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._moved: dict[str, Stand] = {}
         self._searched: dict[str, int] = {}
 
@@ -65,20 +65,22 @@ class Roots:
 
     def register(self, root: Any) -> None:
         """Write down `root` and everything below it."""
-        label = self._new_label(class_name(type(root)))
+        label = self._provisional_label(root)
         self._roots.append(weakref.ref(root))
         self._walk(root, label)
 
     def settle(self, site: Site) -> Site:
         """`site` with the root and path that hold now that all roots are known."""
-        while site.root in self._moved:
+        hops = 0
+        while site.root in self._moved and hops <= len(self._moved):
+            hops += 1
             new = self._moved[site.root]
             path = ".".join(filter(None, (new.path, site.path)))
             container = new.container if site.path == "" else _joined(new.path, site.container)
             container = container if site.kind == "module" else None
             aliases = tuple([_joined(new.path, alias) or "" for alias in site.aliases])
             site = replace(site, root=new.root, path=path, container=container, aliases=aliases)
-        return site
+        return site if site.root is None else replace(site, root=self._label(site.root))
 
     def _lookup(self, module: Any) -> Stand | None:
         entry = self._entries.get(id(module))
@@ -127,10 +129,28 @@ class Roots:
         if path not in (entry.stand.path, *entry.stand.aliases):
             entry.stand = entry.stand._replace(aliases=(*entry.stand.aliases, path))
 
-    def _new_label(self, name: str) -> str:
-        number = self._labels.get(name, 0) + 1
-        self._labels[name] = min(number, _MAX_LABELS)
-        return name if number == 1 else f"{name}#{self._labels[name]}"
+    def _provisional_label(self, root: Any) -> str:
+        """A label that two threads which meet the same new root at the same moment both arrive at.
+
+        It is made of the id, and of how many roots that are gone now had that id before.  One module
+        without children after another (made anew for each call) counts as one.
+        """
+        latest = self._latest.get(id(root))
+        generation = 0
+        if latest is not None:
+            gone = latest[0]() is not root
+            generation = latest[1] + (1 if gone and children_of(root) else 0)
+        self._latest[id(root)] = weakref.ref(root), generation
+        label = f"{class_name(type(root))} {id(root):x} {generation}"
+        self._names.setdefault(label, class_name(type(root)))
+        return label
+
+    def _label(self, provisional: str) -> str:
+        """The label that is shown: the class name, with `#2` for the second root of that class."""
+        name = self._names[provisional]
+        same = [one for one, its in list(self._names.items()) if its == name and one not in self._moved]
+        number = same.index(provisional) + 1 if provisional in same else 1
+        return name if number == 1 else f"{name}#{number}"
 
 
 def children_of(module: Any) -> list[tuple[str, Any]]:

@@ -16,6 +16,8 @@ FAMILIES = (
             "__call__",
             "tokenize",
             "encode",
+            "encode_plus",  # these two stand behind `__call__` until transformers 4.57
+            "batch_encode_plus",
             "convert_tokens_to_ids",
             "convert_ids_to_tokens",
             "pad",

@@ -23,7 +23,7 @@ from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
-from ..describe import Describer, Table, class_name, file_name
+from ..describe import Describer, Table, class_name, dict_of_class, file_name, mro_of
 from ..events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
 from .active import deactivate
 from .target import Locator, Target
@@ -43,7 +43,7 @@ class Known:
     Most calls are like the last one of the same callee: from the same line, with one tensor of the same
     shape and dtype.  So the last one is remembered, each side as one tuple that is replaced as a whole,
     because threads share it: `caller` (code, instruction, depth, visit), `took` and `gave` (shape, dtype
-    of one plain CPU tensor, number of the signature or spec).
+    of one plain CPU tensor, number of the signature or spec).  `relays`: see `_relays`.
     """
 
     reference: Any
@@ -52,6 +52,7 @@ class Known:
     caller: tuple[CodeType | None, int, int, int] = (None, UNKNOWN, UNKNOWN, UNKNOWN)
     took: tuple[Any, Any, int] = _NOTHING
     gave: tuple[Any, Any, int] = _NOTHING
+    relays: tuple[CodeType, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -108,6 +109,9 @@ class Recorder:
         if depth >= self._depth or next(self._kept) >= self._limit:
             self._dropped.append(None)
             return None
+        for relay in known.relays:
+            if caller.f_code is relay:
+                caller = caller.f_back or caller
         code, instruction, at, visit = known.caller
         if code is not caller.f_code or instruction != caller.f_lasti or at != depth:
             visit = self._visit(known, caller, depth)
@@ -172,7 +176,7 @@ class Recorder:
     def _learn(self, target: Target, it: Any) -> Known:
         book = self._books[target]
         site, may_begin = self.locator.locate(target, it)
-        known = Known(None, self.sites.number(site), may_begin)
+        known = Known(None, self.sites.number(site), may_begin, relays=_relays(target, type(it)))
         anchor = it if target.by_object else type(it)
         key = id(anchor)
         try:
@@ -238,6 +242,23 @@ class Recorder:
             started=self.started,
             meta=meta,
         )
+
+
+def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:
+    """The `__call__`s of a module's own classes, which hand the call on to ours; the innermost first.
+
+    In transformers 4.57 each `GradientCheckpointingLayer` has one: the line that made the call is a frame up.
+    """
+    if target.kind != "module":
+        return ()
+    found: list[CodeType] = []
+    for above in mro_of(cls):
+        if above is target.holder:
+            break
+        code = getattr(dict_of_class(above).get("__call__"), "__code__", None)
+        if type(code) is CodeType:
+            found.insert(0, code)
+    return tuple(found)
 
 
 def _place(code: CodeType, instruction: int) -> Place:
