@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from tracelab import session
 from tracelab.arrivals import Watcher
 from tracelab.describe import Describer
-from tracelab.instruments import Families, Family
+from tracelab.instruments import Attachment, Family
 from tracelab.recorder import Recorder, active
 
 Library = Callable[[str, str], str]
@@ -172,39 +171,33 @@ class Base:
 class House:
     """The patches of a process that knows one family, in a library of this test."""
 
-    def __init__(self, module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(session, "FAMILIES", (Family(f"{module}:Base", ("go",)),))
-        self.house = session._House()
-        self.recorder = Recorder(session.Sites(), Describer())
-        assert isinstance(self.house.families, Families)
+    def __init__(self, module: str) -> None:
+        self.attachment = Attachment((Family(f"{module}:Base", ("go",)),))
+        self.recorder = Recorder(Sites(), Describer())
 
     def begin(self) -> None:
-        self.house.begin(self.recorder, [])
+        self.attachment.begin(self.recorder, [])
 
     def end(self) -> None:
-        self.house.end(self.recorder)
+        self.attachment.end(self.recorder)
 
 
-def test_a_library_that_arrives_during_a_trace_is_patched(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_library_that_arrives_during_a_trace_is_patched(library: Library) -> None:
     name = library("arrival_late", BASE)
-    house = House(name, monkeypatch)
+    house = House(name)
     house.begin()
     late = importlib.import_module(name)
     assert late.Base().go() == "gone"
     house.end()
     assert late.Base().go() == "gone"
-    assert house.recorder.size == (6, 0)  # one entry and one return, three numbers each
+    assert house.recorder.size[0] == 6  # one entry and one return, three numbers each
     assert vars(late.Base)["go"].__code__.co_filename == late.__file__
 
 
-def test_a_trace_that_ends_while_a_library_is_being_imported_leaves_nothing_in_it(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trace_that_ends_while_a_library_is_being_imported_leaves_nothing_in_it(library: Library) -> None:
     """`import transformers` takes seconds; a trace in another thread may end meanwhile."""
     name = library("arrival_cut", f"{BASE}\nimport builtins\nbuiltins.arrival_end()\n")
-    house = House(name, monkeypatch)
+    house = House(name)
     house.begin()
     vars(sys.modules["builtins"])["arrival_end"] = house.end
     try:
@@ -212,16 +205,14 @@ def test_a_trace_that_ends_while_a_library_is_being_imported_leaves_nothing_in_i
     finally:
         del vars(sys.modules["builtins"])["arrival_end"]
     left = vars(late.Base)["go"].__code__.co_filename
-    house.house.patches.undo_all()
+    house.attachment.patches.undo_all()
     assert active.recorders == ()
     assert left == late.__file__, "patched after the last trace had ended"
 
 
-def test_a_spec_from_a_trace_used_after_it_leaves_nothing(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_spec_from_a_trace_used_after_it_leaves_nothing(library: Library) -> None:
     name = library("arrival_lazy", BASE)
-    house = House(name, monkeypatch)
+    house = House(name)
     house.begin()
     spec = importlib.util.find_spec(name)
     house.end()
@@ -231,5 +222,5 @@ def test_a_spec_from_a_trace_used_after_it_leaves_nothing(
     sys.modules[name] = module
     spec.loader.exec_module(module)
     left = vars(module.Base)["go"].__code__.co_filename
-    house.house.patches.undo_all()
+    house.attachment.patches.undo_all()
     assert left == module.__file__, "patched after the last trace had ended"

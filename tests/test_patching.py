@@ -246,8 +246,7 @@ def test_one_holder_that_refuses_does_not_keep_the_others_patched() -> None:
     patches.own(Base, "plain", passing)
     patches.own(Refusing, "go", passing)
     Stubborn.closed = True
-    with pytest.raises(AttributeError, match="closed"):
-        patches.undo_all()
+    patches.undo_all()
     assert vars(Base)["plain"] is original
     assert len(patches) == 0
 

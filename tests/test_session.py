@@ -18,6 +18,7 @@ import tracelab
 from tracelab import session as room
 from tracelab.calls import Trace
 from tracelab.errors import SetupError
+from tracelab.instruments.families import Families
 from tracelab.recorder import active
 
 X = torch.ones(1, 2)
@@ -144,7 +145,7 @@ def test_a_failing_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None
         def broken(self: Any, kind: type[BaseException] = kind) -> None:
             raise kind("in the middle")
 
-        monkeypatch.setattr(room.Families, "attach", broken)
+        monkeypatch.setattr(Families, "attach", broken)
         with pytest.raises(kind, match="in the middle"), tracelab.trace():
             pass
         assert clean()
@@ -235,7 +236,7 @@ def test_a_lost_session_does_not_take_the_patches_of_a_new_one() -> None:
         lines = [at]
 
         def collect(frame: Any, event: str, argument: Any, lines: list[int] = lines) -> Any:
-            if not frame.f_code.co_filename.endswith("tracelab/session.py"):
+            if not frame.f_code.co_filename.endswith(("tracelab/session.py", "instruments/attachment.py")):
                 return None
             if event == "line":
                 lines[0] -= 1

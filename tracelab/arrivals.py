@@ -36,13 +36,17 @@ class Watcher(importlib.abc.MetaPathFinder):
         self._arrived = arrived
         self._around = dict(around or {})
         self._asking = threading.local()
+        self._on = False
 
     def install(self) -> None:
         """Begin to watch."""
-        sys.meta_path.insert(0, self)
+        self._on = True
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
 
     def remove(self) -> None:
         """Stop watching; a second time does nothing."""
+        self._on = False
         if self in sys.meta_path:
             sys.meta_path.remove(self)
 
@@ -66,11 +70,11 @@ class Watcher(importlib.abc.MetaPathFinder):
     def hold(self, name: str) -> AbstractContextManager[object]:
         """What is held while the module `name` is executed."""
         around = self._around.get(name)
-        return ExitStack() if around is None else around()
+        return around() if around is not None and self._on else ExitStack()
 
     def arrived(self, name: str) -> None:
         """The module `name` is complete."""
-        if name in self._names:
+        if name in self._names and self._on:
             self._arrived(name)
 
 

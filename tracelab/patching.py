@@ -1,6 +1,6 @@
 """Cutting in at a dotted place and leaving no mark: resolve, replace, restore by identity.
 
-A patch point is a string, `"torch.nn:Module.__call__"`: module before the colon, attribute path after it.
+A patch point is a string, `"torch:nn.Module.__call__"`: module before the colon, attribute path after it.
 It is resolved only among modules that the host has loaded, so tracelab itself imports nothing.
 
 Gotchas that this file exists for:
@@ -16,6 +16,7 @@ Gotchas that this file exists for:
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -26,13 +27,15 @@ from typing import Any
 
 from .errors import SetupError
 
+log = logging.getLogger("tracelab")
+
 Wrap = Callable[[Any], Any]
 _ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
 class PatchPoint:
-    """A dotted place, `PatchPoint("torch.nn:Module.__call__")`."""
+    """A dotted place, `PatchPoint("torch:nn.Module.__call__")`."""
 
     target: str
 
@@ -68,18 +71,22 @@ class Patch:
     original: Any
     wrapper: Any
 
-    def apply(self) -> None:
-        """Put the wrapper in."""
+    def apply(self) -> bool:
+        """Put the wrapper in, if the original still stands there; returns whether it did."""
+        if vars(self.holder).get(self.name, _ABSENT) is not self.original:
+            return False
         setattr(self.holder, self.name, self.wrapper)
+        return True
 
-    def undo(self) -> None:
-        """Put the original back, unless somebody else has taken the place since."""
+    def undo(self) -> bool:
+        """Put the original back, unless somebody else has taken the place since; returns whether it did."""
         if vars(self.holder).get(self.name, _ABSENT) is not self.wrapper:
-            return
+            return False
         if self.original is _ABSENT:
             delattr(self.holder, self.name)
         else:
             setattr(self.holder, self.name, self.original)
+        return True
 
 
 class Patches:
@@ -98,46 +105,53 @@ class Patches:
 
     def own(self, holder: Any, name: str, wrap: Wrap) -> None:
         """Patch an attribute that `holder` itself defines; does nothing where it only inherits it."""
-        original = vars(holder).get(name, _ABSENT)
-        if original is not _ABSENT:
-            self._put(holder, name, original, lambda: _like(original, wrap))
+        self._put(holder, name, wrap, inherited=False)
 
     def add(self, holder: Any, name: str, value: Any) -> None:
         """Set an attribute whether `holder` defines it or not; one that we added is deleted afterwards."""
-        self._put(holder, name, vars(holder).get(name, _ABSENT), lambda: value)
+        self._put(holder, name, lambda _: value, inherited=True)
 
     @contextmanager
     def lifted(self, holder: Any) -> Iterator[None]:
         """The patches of one holder are out of the way for a moment."""
-        patches = [patch for patch in self if patch.holder is holder]
-        for patch in patches:
-            patch.undo()
+        with self.lock:
+            lifted = [
+                (key, patch) for key, patch in self._made.items() if patch.holder is holder and patch.undo()
+            ]
         try:
             yield
         finally:
-            for patch in patches:
-                patch.apply()
+            with self.lock:
+                for key, patch in lifted:
+                    if self._made.get(key) is patch:  # the trace may have ended in the meantime
+                        patch.apply()
 
     def undo_all(self) -> None:
         """Restore everything, last patch first; goes on to the end whatever a single one does."""
         with self.lock:
-            trouble: Exception | None = None
             while self._made:
-                key = next(reversed(self._made))
+                key, patch = next(reversed(self._made.items()))
                 try:
-                    self._made[key].undo()
-                except Exception as error:  # a foreign metaclass that forbids setattr: the others still go
-                    trouble = error
+                    patch.undo()
+                except Exception as error:  # a class that forbids assignment since we patched it
+                    log.warning(
+                        "tracelab: a patch on %r could not be undone: %s", patch.name, type(error).__name__
+                    )
                 del self._made[key]
-            if trouble is not None:
-                raise trouble
 
-    def _put(self, holder: Any, name: str, original: Any, make: Callable[[], Any]) -> None:
+    def _put(self, holder: Any, name: str, wrap: Wrap, *, inherited: bool) -> None:
+        # All under the lock: a thread that waited must not take the other one's wrapper for the original.
         with self.lock:
             key = (id(holder), name)
-            if key not in self._made:
-                patch = self._made[key] = Patch(holder, name, original, make())
+            original = vars(holder).get(name, _ABSENT)
+            if key in self._made or (original is _ABSENT and not inherited):
+                return
+            wrapper = wrap(original) if inherited else _like(original, wrap)
+            patch = self._made[key] = Patch(holder, name, original, wrapper)
+            try:
                 patch.apply()
+            except Exception:  # a metaclass that forbids assignment: this class is not traced
+                del self._made[key]
 
     def _renew_lock(self) -> None:
         self.lock = threading.RLock()

@@ -17,60 +17,17 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
 
-from .arrivals import Watcher
 from .calls import Columns, Trace
 from .describe import Describer
 from .errors import SetupError
 from .fold import fold
-from .instruments import FAMILIES, Families, Root, Sites, followed
-from .patching import Patches, PatchPoint
+from .instruments import FAMILIES, Attachment, Sites, followed
 from .recorder import Recorder, active
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _House:
-    """The patches of this process: put in with the first session, taken out with the last."""
-
-    def __init__(self) -> None:
-        self.patches = Patches()
-        self.families = Families(self.patches, FAMILIES)
-        self.watcher = Watcher(
-            self.families.modules, self._arrived, {"torch._dynamo": self._lift_module_call}
-        )
-
-    def begin(self, recorder: Recorder, roots: list[Root]) -> None:
-        with self.patches.lock:
-            try:
-                if not active.recorders:
-                    self.watcher.install()
-                    self.families.attach()
-                for root in roots:
-                    if root.holder is not None:
-                        self.families.follow(root.holder, root.name)
-                active.activate(recorder)
-            except BaseException:
-                self.end(recorder)
-                raise
-
-    def end(self, recorder: Recorder) -> None:
-        with self.patches.lock:
-            if active.deactivate(recorder):
-                self.watcher.remove()
-                self.families.forget()
-                self.patches.undo_all()
-
-    def _arrived(self, name: str) -> None:
-        with self.patches.lock:
-            for recorder in active.recorders:
-                recorder.describer.learn_torch()
-            self.families.attach()
-
-    def _lift_module_call(self) -> Any:
-        return self.patches.lifted(PatchPoint("torch.nn:Module").resolve())
-
-
-_house = _House()
+_attachment = Attachment(FAMILIES)
 
 
 class Session:
@@ -97,8 +54,8 @@ class Session:
         self._recorder = Recorder(self._sites, describer, depth=options["depth"], limit=options["limit"])
         self._trace = Trace(pull=self._columns)
         # A session that nobody leaves ends when nobody holds it any more.
-        self._end = weakref.finalize(self, _house.end, self._recorder)
-        _house.begin(self._recorder, roots)
+        self._end = weakref.finalize(self, _attachment.end, self._recorder)
+        _attachment.begin(self._recorder, roots)
         return self._trace
 
     def __exit__(
@@ -155,7 +112,8 @@ def trace(
 def reset() -> None:
     """End every recording in this process and take out all patches; for a session that got lost."""
     for recorder in active.recorders:
-        _house.end(recorder)
+        active.deactivate(recorder)
+    _attachment.clear()
 
 
 def decorated(function: Function, begin: Callable[[], Session]) -> Function:
@@ -179,11 +137,20 @@ def decorated(function: Function, begin: Callable[[], Session]) -> Function:
             result.trace = latest
             return (yield from function(*args, **kwargs))
 
+    @functools.wraps(function)
+    async def async_generator(*args: Any, **kwargs: Any) -> Any:
+        with begin() as latest:
+            result.trace = latest
+            async for item in function(*args, **kwargs):
+                yield item
+
     result: Any = plain
     if inspect.iscoroutinefunction(function):
         result = coroutine
     elif inspect.isgeneratorfunction(function):
         result = generator
+    elif inspect.isasyncgenfunction(function):
+        result = async_generator
     return result  # type: ignore[no-any-return]
 
 
@@ -195,7 +162,7 @@ def _meta(options: dict[str, Any]) -> dict[str, Any]:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
     meta["options"] = options
     rank = os.environ.get("RANK", "")
-    if rank.isdigit():
+    if rank.isascii() and rank.isdigit():
         meta["rank"] = int(rank)
     return meta
 

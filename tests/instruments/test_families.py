@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 import tracelab
-from tracelab.instruments import FAMILIES, Families, Family
-from tracelab.instruments.families import subclasses_of
-from tracelab.patching import Patches
+from tracelab.instruments import FAMILIES, Family
+from tracelab.instruments.families import Families, subclasses_of
+from tracelab.patching import Patches, PatchPoint
 
 X = torch.ones(1, 2)
 
@@ -238,8 +238,9 @@ def test_the_families_of_the_house_exist_in_the_installed_libraries() -> None:
     ):
         importlib.import_module(f"transformers.models.{name}")
     for family in FAMILIES:
-        module, _, name = family.base.partition(":")
-        base = getattr(importlib.import_module(module), name)
+        point = PatchPoint(family.base)
+        importlib.import_module(point.module)
+        base = point.resolve()
         assert isinstance(base, type), family.base
         classes = [base, *subclasses_of(base)] if family.subclasses else [base]
         assert any(family.methods_of(cls) for cls in classes), family.base

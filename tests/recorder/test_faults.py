@@ -160,7 +160,7 @@ def test_a_fault_is_not_forgotten_because_the_trace_was_looked_at(monkeypatch: p
         assert trace.recorded == 1
         assert trace.internal_errors == 0
         monkeypatch.setattr(Describer, "signature", raising(RuntimeError))
-        identity(X)
+        identity(X.double())  # unlike the last one
     assert trace.internal_errors == 1
     assert not trace.complete
 
@@ -249,26 +249,24 @@ def test_a_fault_at_the_end_does_not_hide_the_host_s_error(monkeypatch: pytest.M
         raise ZeroDivisionError
 
 
-class Stubborn(type):
-    """A class of this kind refuses every `setattr` while `frozen` is on."""
-
-    frozen = False
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        if Stubborn.frozen:
-            raise AttributeError(f"{cls.__name__} is frozen")
-        super().__setattr__(name, value)
-
-
 @pytest.fixture
-def stubborn() -> Iterator[type[Stubborn]]:
-    """Melts all such classes afterwards, so that a failing test does not spoil the others."""
+def stubborn() -> Iterator[Any]:
+    """A kind of class that refuses every `setattr` while its `frozen` is on.  Melted after the test."""
+
+    class Stubborn(type):
+        frozen = False
+
+        def __setattr__(cls, name: str, value: Any) -> None:
+            if Stubborn.frozen:
+                raise AttributeError(f"{cls.__name__} is frozen")
+            super().__setattr__(name, value)
+
     yield Stubborn
     Stubborn.frozen = False
 
 
-def test_a_class_that_refuses_to_be_patched_does_not_stop_a_trace(stubborn: type[Stubborn]) -> None:
-    class Frozen(nn.Module, metaclass=Stubborn):
+def test_a_class_that_refuses_to_be_patched_does_not_stop_a_trace(stubborn: Any) -> None:
+    class Frozen(nn.Module, metaclass=stubborn):
         def generate(self) -> int:
             return 1
 
@@ -281,19 +279,19 @@ def test_a_class_that_refuses_to_be_patched_does_not_stop_a_trace(stubborn: type
     assert nn.Module.__call__ is before
 
 
-def test_a_class_that_refuses_to_be_patched_can_be_defined_during_a_trace(stubborn: type[Stubborn]) -> None:
+def test_a_class_that_refuses_to_be_patched_can_be_defined_during_a_trace(stubborn: Any) -> None:
     with tracelab.trace():
         stubborn.frozen = True
 
-        class Frozen(nn.Module, metaclass=Stubborn):
+        class Frozen(nn.Module, metaclass=stubborn):
             def generate(self) -> int:
                 return 1
 
         assert Frozen().generate() == 1
 
 
-def test_a_class_that_freezes_itself_during_a_trace_does_not_break_its_end(stubborn: type[Stubborn]) -> None:
-    class Freezing(nn.Module, metaclass=Stubborn):
+def test_a_class_that_freezes_itself_during_a_trace_does_not_break_its_end(stubborn: Any) -> None:
+    class Freezing(nn.Module, metaclass=stubborn):
         def generate(self) -> int:
             return 1
 

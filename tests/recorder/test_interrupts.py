@@ -19,7 +19,14 @@ from tracelab.instruments import Family
 from .injector import at_call, at_line, everywhere, files_of
 
 HOT = files_of("recorder/wrapper.py", "recorder/recorder.py")
-COLD = files_of("session.py", "patching.py", "instruments/families.py", "recorder/active.py", "arrivals.py")
+COLD = files_of(
+    "session.py",
+    "patching.py",
+    "arrivals.py",
+    "instruments/attachment.py",
+    "instruments/families.py",
+    "recorder/active.py",
+)
 
 
 class Inner(nn.Module):
@@ -113,9 +120,8 @@ def test_ctrl_c_at_every_line_of_nested_traces() -> None:
 def test_ctrl_c_at_every_line_on_the_way_in_and_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is left afterwards, dropping the handle or `reset()` takes it away."""
     # One family: with all of them the way in is ten thousand lines long.
-    family = Family("torch.nn:Module", ("__call__",), kind="module", subclasses=False, by_object=True)
-    monkeypatch.setattr(room, "FAMILIES", (family,))
-    monkeypatch.setattr(room, "_house", room._House())
+    family = Family("torch:nn.Module", ("__call__",), kind="module", subclasses=False, by_object=True)
+    monkeypatch.setattr(room, "_attachment", room.Attachment((family,)))
     before = nn.Module.__call__
     left = []
     gc.collect()
@@ -130,11 +136,11 @@ def test_ctrl_c_at_every_line_on_the_way_in_and_out(monkeypatch: pytest.MonkeyPa
         del session
         gc.collect()
         tracelab.reset()
-        if nn.Module.__call__ is not before or room._house.watcher in sys.meta_path:
+        if nn.Module.__call__ is not before or room._attachment.watcher in sys.meta_path:
             left.append(injection.where)
-            room._house.patches.undo_all()
-            room._house.watcher.remove()
-            room._house.families.forget()
+            room._attachment.patches.undo_all()
+            room._attachment.watcher.remove()
+            room._attachment.families.forget()
     gc.unfreeze()
     assert not left, "\n".join(left)
 

@@ -104,7 +104,7 @@ def test_two_generates_of_one_model() -> None:
             if call.path and "layers" not in call.path
         )
     assert trace.complete
-    assert {call.root for call in trace.calls if call.kind == "module"} == {"LlamaForCausalLM"}
+    assert len({call.root for call in trace.calls if call.kind == "module"}) == 1
 
 
 def test_a_shared_module_called_at_different_depths() -> None:

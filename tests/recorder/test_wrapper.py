@@ -168,12 +168,6 @@ def test_signatures_names_and_docs(function: Callable[[], Any]) -> None:
     assert getattr(plain[-1], "__code__", 0) is getattr(once[-1], "__code__", 1)
 
 
-def test_full_argument_specification() -> None:
-    """Older libraries ask with `getfullargspec`, which does not look through `__wrapped__`."""
-    plain, once, _ = traced_or_not(lambda: inspect.getfullargspec(Model.generate))
-    assert once == plain
-
-
 @pytest.mark.parametrize(
     ("kind", "question"),
     [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import generation, modules, pipelines, tokenizers
-from .families import Families, Family
+from .attachment import Attachment
+from .families import Family
 from .followed import Root, resolve
 from .sites import Sites
 
@@ -20,4 +21,4 @@ def followed(given: object) -> Root:
     return resolve(given, FAMILIES)
 
 
-__all__ = ["FAMILIES", "Families", "Family", "Root", "Sites", "followed"]
+__all__ = ["FAMILIES", "Attachment", "Family", "Root", "Sites", "followed"]

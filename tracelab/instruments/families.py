@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from types import FunctionType
 from typing import Any
 
@@ -24,12 +25,12 @@ from ..describe import dict_of_class, mro_of
 from ..patching import Patches, PatchPoint
 from ..recorder import Facts, Target, wrap
 
-_METHODS = (FunctionType, staticmethod, classmethod)
+_LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A base class, written `"torch.nn:Module"`, and the methods of its family that are traced.
+    """A base class, written `"torch:nn.Module"`, and the methods of its family that are traced.
 
     `names` may end in `*`.  `subclasses=False` takes the base class alone.  `by_object`: the objects are
     modules, so each has a path of its own.  `facts`: for a method name, what to keep of its arguments.
@@ -49,7 +50,7 @@ class Family:
         patterns = [name for name in self.names if name.endswith("*")]
         if patterns:
             names += [n for n in list(own) if type(n) is str and any(fnmatchcase(n, p) for p in patterns)]
-        return [name for name in names if isinstance(own[name], _METHODS)]
+        return [name for name in names if can_wrap(own[name])]
 
 
 class Families:
@@ -59,6 +60,7 @@ class Families:
         self._patches = patches
         self._families = families
         self._bases: dict[int, list[Family]] = {}
+        self._targets: list[Target] = []
 
     @property
     def modules(self) -> list[str]:
@@ -82,6 +84,8 @@ class Families:
     def forget(self) -> None:
         """All patches are undone: the next `attach` begins anew."""
         self._bases.clear()
+        while self._targets:
+            self._targets.pop().retired = True
 
     def born(self, cls: type) -> None:
         """A class was made: patch what the families of its bases want of it."""
@@ -104,17 +108,17 @@ class Families:
         bound = isinstance(holder, type) and not isinstance(raw, staticmethod)
 
         def wrapped(original: Any) -> Any:
-            return wrap(
-                Target(
-                    kind=family.kind,
-                    function="forward" if family.kind == "module" else name,
-                    original=original,
-                    holder=holder,
-                    by_object=family.by_object and bound,
-                    bound=bound,
-                    facts=family.facts.get(name),
-                )
+            target = Target(
+                kind=family.kind,
+                function="forward" if family.kind == "module" else name,
+                original=original,
+                holder=holder,
+                by_object=family.by_object and bound,
+                bound=bound,
+                facts=family.facts.get(name),
             )
+            self._targets.append(target)
+            return wrap(target)
 
         self._patches.own(holder, name, wrapped)
 
@@ -131,6 +135,13 @@ class Families:
             families.born(cls)
 
         return classmethod(__init_subclass__)
+
+
+def can_wrap(raw: Any) -> bool:
+    """Whether an attribute is a plain method.  A coroutine or generator function only makes an object, whose
+    body runs later, and a wrapper would no longer be seen as such a function."""
+    function = raw.__func__ if isinstance(raw, (staticmethod, classmethod)) else raw
+    return isinstance(function, FunctionType) and not function.__code__.co_flags & _LAZY
 
 
 def subclasses_of(base: type) -> Iterator[type]:

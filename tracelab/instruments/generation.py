@@ -44,7 +44,7 @@ def loop_facts(function: str) -> Any:
 
 FAMILIES = (
     Family(
-        base="torch.nn:Module",  # a plain torch model may have a generate of its own
+        base="torch:nn.Module",  # a plain torch model may have a generate of its own
         names=("generate",),
         by_object=True,
     ),

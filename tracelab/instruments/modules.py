@@ -13,7 +13,7 @@ from .families import Family
 
 FAMILIES = (
     Family(
-        base="torch.nn:Module",
+        base="torch:nn.Module",
         names=("__call__",),
         kind="module",
         subclasses=False,  # no class of transformers overrides __call__ without calling this one

@@ -66,6 +66,7 @@ class Roots:
     def register(self, root: Any) -> None:
         """Write down `root` and everything below it."""
         label = self._provisional_label(root)
+        self._roots = [known for known in self._roots if known() is not None]
         self._roots.append(weakref.ref(root))
         self._walk(root, label)
 

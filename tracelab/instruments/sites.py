@@ -24,7 +24,7 @@ class Sites:
 
     def __init__(self, follow: Sequence[Any] = ()) -> None:
         self.roots = Roots()
-        self._everything = not follow
+        self.everything = not follow
         self._followed: dict[int, Any] = {}
         self._labels: set[str] = set()
         for it in follow:
@@ -88,7 +88,7 @@ class Sites:
                 continue  # a number or text among the parts
 
     def _may_begin(self, target: Target, it: Any, stand: Stand | None) -> bool:
-        if self._everything or (stand is not None and stand.root in self._labels):
+        if self.everything or (stand is not None and stand.root in self._labels):
             return True
         candidates = (it, *mro_of(type(it)), target.original)
         return any(id(one) in self._followed and self._followed[id(one)]() is one for one in candidates)

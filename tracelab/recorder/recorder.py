@@ -26,6 +26,7 @@ from typing import Any
 from ..describe import Describer, Table, class_name, dict_of_class, file_name, mro_of
 from ..events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
 from .active import deactivate
+from .tally import Tally
 from .target import Locator, Target
 
 log = logging.getLogger("tracelab")
@@ -86,14 +87,15 @@ class Recorder:
         self._depth = sys.maxsize if depth is None else depth
         self._limit = limit
         self._kept = count()
-        self._dropped: list[None] = []
+        self._full = False
+        self._dropped = Tally()
         self._writers: list[Writer] = []
         self._local = threading.local()
 
     # --- the hot path ---------------------------------------------------------------------------
 
     def enter(
-        self, target: Target, it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: FrameType
+        self, target: Target, it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: FrameType | None
     ) -> tuple[Writer, Known] | None:
         """Note that a call begins; None if it is not recorded."""
         try:
@@ -101,19 +103,23 @@ class Recorder:
         except AttributeError:
             writer = self._new_writer()
         known = self._books[target].get(id(it if target.by_object else type(it)))
-        if known is None:
-            known = self._learn(target, it)
         depth = writer.depth
+        if known is None:
+            if self._full and (depth or self.locator.everything):
+                self._dropped.tick()  # no more is learnt of callees that will never be kept
+                return None
+            known = self._learn(target, it)
         if not depth and not known.may_begin:
             return None
         if depth >= self._depth or next(self._kept) >= self._limit:
-            self._dropped.append(None)
+            self._full = depth < self._depth
+            self._dropped.tick()
             return None
         for relay in known.relays:
-            if caller.f_code is relay:
-                caller = caller.f_back or caller
+            if caller is not None and caller.f_code is relay:
+                caller = caller.f_back
         code, instruction, at, visit = known.caller
-        if code is not caller.f_code or instruction != caller.f_lasti or at != depth:
+        if caller is None or code is not caller.f_code or instruction != caller.f_lasti or at != depth:
             visit = self._visit(known, caller, depth)
         if kwargs or len(args) != 1:
             signature = self.describer.signature(args, kwargs)
@@ -128,46 +134,47 @@ class Recorder:
         """The signature of a call with one argument."""
         describer = self.describer
         (value,) = args
-        if type(value) is not describer.plain or describer.modes():
+        if type(value) is not describer.plain or describer.modes() or not value.is_cpu or value.is_nested:
             return describer.signature(args, {})
-        try:
-            shape, dtype, signature = known.took
-            if value.is_cpu and value.dtype is dtype and value.shape == shape:
-                return signature
+        shape, dtype, signature = known.took
+        if value.dtype is not dtype or value.shape != shape:
             signature = describer.signature(args, {})
-            if value.is_cpu:
-                known.took = value.shape, value.dtype, signature
-            return signature
-        except Exception:  # a nested tensor has no shape
-            return describer.signature(args, {})
+            known.took = value.shape, value.dtype, signature
+        return signature
 
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
         now = perf_counter_ns()
         describer = self.describer
-        spec = UNKNOWN
-        if type(output) is describer.plain and not describer.modes():
-            try:
-                shape, dtype, spec = known.gave
-                if not (output.is_cpu and output.dtype is dtype and output.shape == shape):
-                    spec = describer.see(output)
-                    if output.is_cpu:
-                        known.gave = output.shape, output.dtype, spec
-            except Exception:
-                spec = UNKNOWN
-        if spec == UNKNOWN:
-            spec = describer.see(output)
+        try:
+            shape, dtype, spec = known.gave
+            if (
+                type(output) is not describer.plain
+                or describer.modes()
+                or not output.is_cpu
+                or output.is_nested
+            ):
+                spec = describer.see(output)
+            elif output.dtype is not dtype or output.shape != shape:
+                spec = describer.see(output)
+                known.gave = output.shape, output.dtype, spec
+        except Exception as error:
+            self.fault("leave", error)
+            return
         writer.rows += (returned(depth), spec, now)
 
     def fail(self, writer: Writer, depth: int, error: BaseException) -> None:
         """Note that `error` left the call."""
         now = perf_counter_ns()
-        writer.rows += (raised(depth), self.errors.number(self.describer.error_name(error)), now)
+        try:
+            writer.rows += (raised(depth), self.errors.number(self.describer.error_name(error)), now)
+        except Exception as fault:
+            self.fault("fail", fault)
 
     # --- what happens once for each thread, callee or caller ------------------------------------
 
     def _new_writer(self) -> Writer:
-        lane = Lane(threading.current_thread().name)
+        lane = Lane(_thread_name())
         writer = Writer(lane, lane.rows)
         self._writers.append(writer)
         self._local.writer = writer
@@ -187,7 +194,9 @@ class Recorder:
         book[key] = known
         return known
 
-    def _visit(self, known: Known, caller: FrameType, depth: int) -> int:
+    def _visit(self, known: Known, caller: FrameType | None, depth: int) -> int:
+        if caller is None:  # the first function of a thread that was not started by `threading`
+            return self.visits.number(Visit(known.site, UNKNOWN, depth))
         code, instruction = caller.f_code, caller.f_lasti
         place = self.callers.numbers.get((id(code), instruction))
         if place is None:
@@ -203,13 +212,18 @@ class Recorder:
 
     def fault(self, place: str, error: BaseException) -> None:
         """Count a fault of ours by place; log the first of each place; stop recording after many."""
-        where = f"{place}: {class_name(type(error))}"
-        self.faults[where] = times = self.faults.get(where, 0) + 1
-        if times == 1:
+        try:
+            where = f"{place}: {class_name(type(error))}"
+            self.faults[where] = times = self.faults.get(where, 0) + 1
+            if sum(self.faults.values()) >= _FAULTS_BEFORE_OFF:
+                deactivate(self)
+                where += f"; recording switched off after {_FAULTS_BEFORE_OFF} of them"
+            elif times > 1:
+                return
             log.error("tracelab: internal error in %s; the traced program is not affected", where)
-        if sum(self.faults.values()) == _FAULTS_BEFORE_OFF:
-            log.error("tracelab: recording switched off after %d internal errors", _FAULTS_BEFORE_OFF)
-            deactivate(self)
+        except Exception:
+            # The log handler is the host's, and near the recursion limit anything raises: the count stands.
+            return
 
     def close(self) -> None:
         """The recording is over: let go of the host's classes; calls that still run stay open."""
@@ -222,7 +236,8 @@ class Recorder:
     @property
     def size(self) -> tuple[int, int]:
         """Changes whenever anything is recorded."""
-        return sum(len(writer.lane.rows) for writer in list(self._writers)), len(self._dropped)
+        events = sum(len(writer.lane.rows) for writer in list(self._writers))
+        return events, self._dropped.read() + sum(self.faults.values())
 
     def recording(self, meta: dict[str, Any]) -> Recording:
         """Everything seen so far; the tables and lanes are copies."""
@@ -237,11 +252,17 @@ class Recorder:
             errors=self.errors.listed("?"),
             facts=self.facts.listed({}),
             lanes=lanes,
-            dropped=len(self._dropped),
+            dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
             meta=meta,
         )
+
+
+def _thread_name() -> str:
+    """The name of this thread; asking `threading` for an unknown one would enter a dummy for ever."""
+    known = {thread.ident: thread.name for thread in threading.enumerate()}
+    return known.get(threading.get_ident(), "unknown thread")
 
 
 def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:

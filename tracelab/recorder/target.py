@@ -12,7 +12,12 @@ Facts = Callable[[Any, tuple[Any, ...], dict[str, Any]], Mapping[str, Any] | Non
 
 
 class Locator(Protocol):
-    """Says what is known of a callee; asked once for each object (or class), never in the hot path."""
+    """Says what is known of a callee; asked once for each object (or class), never in the hot path.
+
+    `everything`: a call tree may begin at any callee.
+    """
+
+    everything: bool
 
     def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
         """The site of `target` on the object `it`, and whether a call tree may begin here."""
@@ -25,6 +30,7 @@ class Target:
 
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
     `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
+    `retired`: the patch was taken out; where the wrapper still stands, it passes through for ever.
     """
 
     kind: str
@@ -34,3 +40,4 @@ class Target:
     by_object: bool = False
     bound: bool = True
     facts: Facts | None = None
+    retired: bool = False

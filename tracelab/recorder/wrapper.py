@@ -3,13 +3,16 @@
 It asks the active recorder to `enter`, calls the original, and reports `leave` or `fail`.  The rules that
 the code below follows, each learnt from a fault:
 
-* It passes through first: nothing active, a compiler or tracer at work.
+* It passes through first: a compiler or tracer at work (outside of any `try`, which a compiler could not
+  look into), no recorder active, its own patch taken out.
 * The host's call stands in its own `try`, our bookkeeping in others: a fault of ours is counted and goes
   no further, an exception of the host's (KeyboardInterrupt too) is noted and raised on unchanged, without
   our line in its traceback.
 * How deep a thread is, is put back by two nested `finally`: a Ctrl-C that lands in the inner one still
   meets the outer one, so the next call never gets a parent that has already ended.
 * One frame of ours for each call, no more: deep models come near the recursion limit as it is.
+* That frame is taken for one of the import system by `warnings.warn(..., stacklevel=2)`, which skips
+  those: the warning of a traced function names the line of its caller, traced or not.
 """
 
 from __future__ import annotations
@@ -17,15 +20,18 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from . import active
-from .recorder import Recorder, Writer
+from .recorder import Recorder
 from .target import Target
 
 _set_traceback = BaseException.__dict__["__traceback__"].__set__
 _get_traceback = BaseException.__dict__["__traceback__"].__get__
 _getframe = sys._getframe
+_SKIPPED = f"{__file__} <importlib._bootstrap>"
+"""The file name that `warnings` takes for a part of the import system."""
 
 
 def wrap(target: Target) -> Callable[..., Any]:
@@ -59,54 +65,55 @@ def _reporter(
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         if is_compiling() or tracing_state() is not None:
             return original(self, *args, **kwargs)
-        told = active.recorders if recorders is None else recorders
-        if not told:
-            return original(self, *args, **kwargs)
-        recorder = told[0]
-        proceed = original if len(told) == 1 else _reporter(target, original, told[1:], nth + 1)
         try:
-            entered = recorder.enter(target, self, args, kwargs, _getframe(up))
-        except Exception as error:
-            recorder.fault(f"enter {target.function}", error)
-            entered = None
-        if entered is None:
-            return proceed(self, *args, **kwargs)
-        writer, known = entered
-        depth = writer.depth
-        try:
+            told = active.recorders if recorders is None else recorders
+            if not told or target.retired:
+                return original(self, *args, **kwargs)
+            recorder = told[0]
+            proceed = original if len(told) == 1 else _reporter(target, original, told[1:], nth + 1)
             try:
-                writer.depth = depth + 1
-                output = proceed(self, *args, **kwargs)
-            except BaseException as error:
-                _note_failure(recorder, target, writer, depth, error)
-                raise
+                try:
+                    caller = _getframe(up)
+                except ValueError:  # no Python frame made this call
+                    caller = None
+                entered = recorder.enter(target, self, args, kwargs, caller)
+            except Exception as error:
+                recorder.fault(f"enter {target.function}", error)
+                entered = None
+            if entered is None:
+                return proceed(self, *args, **kwargs)
+            writer, known = entered
+            depth = writer.depth
+            try:
+                try:
+                    writer.depth = depth + 1
+                    output = proceed(self, *args, **kwargs)
+                except BaseException as error:
+                    recorder.fail(writer, depth, error)
+                    raise
+                finally:
+                    writer.depth = depth
+                recorder.leave(writer, known, depth, output)
+                return output
             finally:
                 writer.depth = depth
-            try:
-                recorder.leave(writer, known, depth, output)
-            except Exception as error:
-                recorder.fault(f"leave {target.function}", error)
-            return output
-        finally:
-            writer.depth = depth
+        except BaseException as error:
+            hide_our_lines(error)
+            raise
 
+    method.__code__ = _skipped(method.__code__)
     return method
 
 
-def _note_failure(
-    recorder: Recorder, target: Target, writer: Writer, depth: int, error: BaseException
-) -> None:
-    try:
-        recorder.fail(writer, depth, error)
-        hide_our_lines(error)
-    except Exception as fault:
-        recorder.fault(f"fail {target.function}", fault)
+@functools.cache
+def _skipped(code: CodeType) -> CodeType:
+    return code.replace(co_filename=_SKIPPED)
 
 
 def hide_our_lines(error: BaseException) -> None:
     """Take the entries of this file off the front of an exception's traceback."""
     entry = _get_traceback(error)
-    while entry is not None and entry.tb_frame.f_code.co_filename == __file__:
+    while entry is not None and entry.tb_frame.f_code.co_filename in (_SKIPPED, __file__):
         entry = entry.tb_next
     _set_traceback(error, entry)
 
