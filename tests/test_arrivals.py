@@ -14,7 +14,7 @@ import pytest
 
 from tracelab.arrivals import Watcher
 from tracelab.describe import Describer
-from tracelab.instruments import Attachment, Family
+from tracelab.instruments import Attachment, Family, Sites
 from tracelab.recorder import Recorder, active
 
 Library = Callable[[str, str], str]

@@ -39,7 +39,7 @@ def finders() -> list[Any]:
 
 def clean() -> bool:
     """Nothing of any trace is left in the process."""
-    return not patched() and active.recorders == () and finders() == [] and len(room._house.patches) == 0
+    return not patched() and active.recorders == () and finders() == [] and len(room._attachment.patches) == 0
 
 
 # --- the block --------------------------------------------------------------------------------------
@@ -285,13 +285,13 @@ def test_reset_ends_everything() -> None:
 
 def test_reset_takes_out_what_an_interrupted_end_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second Ctrl-C while the first one unwinds: `reset()` is what the user then has."""
-    undo_all = room._house.patches.undo_all
+    undo_all = room._attachment.patches.undo_all
 
     def interrupted() -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(room._house.patches, "undo_all", interrupted)
+        patch.setattr(room._attachment.patches, "undo_all", interrupted)
         with pytest.raises(KeyboardInterrupt), tracelab.trace():
             pass
     assert patched()

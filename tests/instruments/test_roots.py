@@ -54,10 +54,13 @@ def test_paths_are_those_of_named_modules() -> None:
     model = ZOO["llama"].build()
     roots = Roots()
     roots.register(model)
+    labels = set()
     for path, module in model.named_modules():
         stand = roots.stand(module)
         assert stand is not None
-        assert (stand.root, stand.path) == ("LlamaForCausalLM", path)
+        assert stand.path == path
+        labels.add(stand.root)
+    assert len(labels) == 1
 
 
 def test_a_part_called_before_the_whole() -> None:

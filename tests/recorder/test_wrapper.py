@@ -426,6 +426,8 @@ def test_the_interface_of_a_recorder_alone() -> None:
     from tracelab.fold import fold
 
     class Here:
+        everything = True
+
         def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
             return Site(target.kind, type(it).__name__, "?", target.function, parameters=("x",)), True
 

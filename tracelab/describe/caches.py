@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .reflection import dict_getter
-from .tensors import counter
+from .tensors import counter, shape_of
 
 DictGetter = Callable[[Any], dict[str, Any]]
 
@@ -70,12 +70,17 @@ def growing_cache_reader(cls: type) -> Callable[[Any], CacheKey] | None:
     if cls is not getattr(library, "DynamicCache", None) or layer_class is None:
         return None
     careful = CacheReader()
+    tensor_class: Any = sys.modules["torch"].Tensor
 
     def read(cache: Any) -> CacheKey:
-        layers = cache.layers
-        last: Any = layers[-1] if layers else None
-        if type(last) is layer_class and last.is_initialized and last.keys.ndim > 1:
-            return "DynamicCache", last.keys.shape[-2], len(layers), None
+        try:
+            layers = cache.layers
+            last: Any = layers[-1] if type(layers) is list and layers else None
+            filled = type(last) is layer_class and last.is_initialized is True
+            if filled and type(last.keys) is tensor_class and last.keys.ndim > 1:
+                return "DynamicCache", last.keys.shape[-2], len(layers), None
+        except Exception:  # half built
+            return careful.read("DynamicCache", cache)
         return careful.read("DynamicCache", cache)
 
     return read
@@ -85,7 +90,7 @@ def _layer_length(layer: dict[str, Any]) -> int | None:
     """Tokens seen by one cache layer; None where it does not count them."""
     if "keys" not in layer:
         return None
-    if not layer.get("is_initialized"):
+    if layer.get("is_initialized") is not True:
         return 0
     if "cumulative_length" in layer:
         counted = layer.get("cumulative_length_int", layer["cumulative_length"])
@@ -95,8 +100,8 @@ def _layer_length(layer: dict[str, Any]) -> int | None:
     keys = layer["keys"]
     if keys is None:
         return None  # a placeholder layer that shares the keys of another one
-    shape = keys.shape
-    return int(shape[-2]) if len(shape) > 1 and type(shape[-2]) is int else 0
+    shape = shape_of(keys)
+    return shape[-2] if len(shape) > 1 and type(shape[-2]) is int else 0
 
 
 _HYBRIDS = ("MambaAttentionDynamicCache", "HybridDynamicCache", "HybridConvCache", "Qwen3NextDynamicCache")
@@ -110,7 +115,7 @@ def is_hybrid(home: tuple[str, str]) -> bool:
 def _list_length(keys: list[Any]) -> int:
     """Tokens held by such a cache: a list of keys, with None or an empty tensor where a layer has none."""
     for tensor in reversed(keys):
-        shape: tuple[Any, ...] = getattr(tensor, "shape", ())
+        shape = shape_of(tensor)
         if len(shape) == 4 and type(shape[-2]) is int:
-            return int(shape[-2])
+            return shape[-2]
     return 0

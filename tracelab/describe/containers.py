@@ -7,6 +7,7 @@ of fields that there are.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
@@ -27,6 +28,8 @@ Fields = tuple[Sequence[Key], Sequence[Any], int]
 def fields_reader(cls: type) -> Callable[[Any], Fields] | None:
     """What reads the fields of objects of a class; None if the class is no container."""
     mro = mro_of(cls)
+    if any(base is OrderedDict for base in mro):
+        return _ordered
     if any(base is dict for base in mro):
         return _mapping
     if any(base is list for base in mro):
@@ -52,6 +55,14 @@ def _mapping(value: Any) -> Fields:
         # A key of any other class could answer `hash` or `==` with code of its own: its position stands in.
         names.append(name if type(name) is int or type(name) is str else len(names))
     return names, list(islice(dict.values(value), MAX_ITEMS)), length
+
+
+def _ordered(value: Any) -> Fields:
+    """An OrderedDict keeps an order of its own, which `dict.keys` does not know."""
+    names = list(islice(OrderedDict.__iter__(value), MAX_ITEMS))
+    if not _TEXT.issuperset(map(type, names)):
+        return _mapping(value)
+    return names, [dict.__getitem__(value, name) for name in names], dict.__len__(value)
 
 
 def _user_dict(value: Any) -> Fields:

@@ -15,7 +15,16 @@ mro_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 dict_of_class: Callable[[type], dict[str, Any]] = type.__dict__["__dict__"].__get__
 _name_of_class: Callable[[type], str] = type.__dict__["__name__"].__get__
 _module_of_class: Callable[[type], Any] = type.__dict__["__module__"].__get__
-_HOME = str(Path("~").expanduser())
+
+
+def _home() -> str:
+    try:
+        return str(Path.home())
+    except RuntimeError:  # a user without one
+        return ""
+
+
+_HOME = _home()
 
 
 def class_name(cls: type) -> str:
@@ -45,7 +54,7 @@ def instance_dict(value: object) -> dict[str, Any]:
 
 def file_name(path: str) -> str:
     """A source file as it is kept: the user's home directory is private and becomes `~`."""
-    if path.startswith((_HOME + "/", _HOME + "\\")):
+    if _HOME and path.startswith((_HOME + "/", _HOME + "\\")):
         return "~" + path[len(_HOME) :]
     return path
 

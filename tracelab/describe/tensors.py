@@ -8,10 +8,13 @@ an int: `int()` of a symbolic size would specialise the host's graph.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..values import Dim, Scalar, TensorSpec, TensorStats
-from .reflection import class_name
+from .reflection import class_name, home, mro_of
+
+Value = TypeVar("Value")
 
 MAX_VALUES = 256
 """Integer and boolean tensors up to this many elements are kept whole with `values=True`."""
@@ -29,20 +32,39 @@ def tensor_spec(value: Any, *, stats: bool, values: bool) -> TensorSpec:
     base = torch._C.TensorBase
     cls = type(value)
     with torch._C.DisableTorchFunction():
-        try:
-            shape: tuple[Dim, ...] = tuple([_dim(size) for size in base.shape.__get__(value)])
-        except Exception:
-            shape = ("?",)  # a strided nested tensor and a parameter that is not materialised have none
         plain = cls is torch.Tensor or cls is torch.nn.Parameter
         readable = plain and not base.is_meta.__get__(value) and not torch._C._len_torch_dispatch_stack()
         return TensorSpec(
-            shape,
+            ("?",) if _is_unmaterialised(cls) else shape_of(value) or _no_shape(value),
             _name(base.dtype.__get__(value)),
             str(base.device.__get__(value)),
-            stats=_stats(torch, value) if stats and readable else None,
+            stats=_unless_it_raises(_stats, value) if stats and readable else None,
             type="Tensor" if plain else class_name(cls),
-            values=_small_values(value) if values and readable else None,
+            values=_unless_it_raises(_small_values, value) if values and readable else None,
         )
+
+
+def shape_of(value: Any) -> tuple[Dim, ...]:
+    """The shape of a tensor, `()` for a value that is none or has none (a strided nested tensor)."""
+    torch: Any = sys.modules["torch"]
+    try:
+        with torch._C.DisableTorchFunctionSubclass():
+            return tuple([_dim(size) for size in torch._C.TensorBase.shape.__get__(value)])
+    except Exception:
+        return ()
+
+
+def _no_shape(value: Any) -> tuple[Dim, ...]:
+    """`()` for a tensor without dimensions, `?` for one whose shape cannot be told."""
+    try:
+        return () if sys.modules["torch"]._C.TensorBase.ndim.__get__(value) == 0 else ("?",)
+    except Exception:
+        return ("?",)
+
+
+def _is_unmaterialised(cls: type) -> bool:
+    """Whether it is a lazy parameter, whose shape is not known before the first call."""
+    return any(home(base) == ("torch.nn.parameter", "UninitializedTensorMixin") for base in mro_of(cls))
 
 
 def array_spec(value: Any) -> TensorSpec:
@@ -76,14 +98,23 @@ def _dim(size: Any) -> Dim:
     return size if type(size) is int else str(size)
 
 
+def _unless_it_raises(read: Callable[[Any], Value], tensor: Any) -> Value | None:
+    """What `read` says of a tensor; None where its layout or a transform of the host forbids to look."""
+    try:
+        return read(tensor)
+    except Exception:
+        return None
+
+
 def _small_values(tensor: Any) -> tuple[Scalar, ...] | None:
     if tensor.is_floating_point() or tensor.is_complex() or tensor.numel() > MAX_VALUES:
         return None
     return tuple(tensor.detach().reshape(-1).tolist())
 
 
-def _stats(torch: Any, tensor: Any) -> TensorStats | None:
+def _stats(tensor: Any) -> TensorStats | None:
     """Extremes and moments of the finite elements, computed without touching gradients or random state."""
+    torch: Any = sys.modules["torch"]
     if not tensor.is_floating_point() or tensor.layout is not torch.strided:
         return None
     with torch.no_grad():

@@ -23,7 +23,7 @@ from typing import Any
 
 from ..describe import dict_of_class, mro_of
 from ..patching import Patches, PatchPoint
-from ..recorder import Facts, Target, wrap
+from ..recorder import Facts, Target, hide_our_lines, wrap
 
 _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 
@@ -128,10 +128,14 @@ class Families:
         families = self
 
         def __init_subclass__(cls: Any, /, **options: Any) -> None:
-            if own is not None:
-                own.__get__(None, cls)(**options)
-            else:
-                super(base, cls).__init_subclass__(**options)
+            try:
+                if own is not None:
+                    own.__get__(None, cls)(**options)
+                else:
+                    super(base, cls).__init_subclass__(**options)
+            except BaseException as error:
+                hide_our_lines(error, __file__)
+                raise
             families.born(cls)
 
         return classmethod(__init_subclass__)

@@ -15,7 +15,8 @@ from typing import Any
 
 from ..describe import class_name, home, instance_dict, mro_of
 from ..errors import SetupError
-from .families import Family
+from ..recorder import original_of
+from .families import Family, can_wrap
 
 POSSIBLE = (
     "a module, tokenizer, processor, pipeline, class, function, or the dotted name of a class or function"
@@ -55,7 +56,7 @@ def _function(function: FunctionType) -> Root:
             f"trace() cannot follow the local function {name!r}: it has no name to patch; use a method"
         )
     root = _named(name)
-    if root.it is not function:
+    if root.holder is not None and root.it is not original_of(function):
         raise SetupError(f"trace() cannot follow {name!r}: another object stands under that name now")
     return root
 
@@ -72,12 +73,18 @@ def _named(text: str) -> Root:
             raise SetupError(f"trace() found no {name!r} in {getattr(holder, '__name__', module)!r}{hint}")
     if isinstance(found, type):
         return Root(found)
-    if not isinstance(found, FunctionType):
+    function = original_of(found.__func__ if isinstance(found, MethodType) else found)
+    if not isinstance(function, FunctionType):
         kind = "built-in function" if isinstance(found, BuiltinFunctionType) else class_name(type(found))
         raise SetupError(f"trace() cannot follow {text!r}, a {kind}; possible are {POSSIBLE}")
-    if isinstance(holder, type):  # patch the class that defines it, not one that inherits it
-        holder = next(cls for cls in mro_of(holder) if name in vars(cls))
-    return Root(found, holder, name)
+    if isinstance(holder, type):
+        if name == "forward" and hasattr(holder, "register_forward_hook"):
+            return Root(holder)  # a module's forward is observed through __call__, never patched
+        # Patch the class that defines it, not one that inherits it.
+        holder = next((cls for cls in mro_of(holder) if name in vars(cls)), None)
+    if holder is None or not can_wrap(vars(holder).get(name)):
+        raise SetupError(f"trace() cannot follow {text!r}: it is no plain method or function")
+    return Root(function, holder, name)
 
 
 def _split(text: str) -> tuple[str, list[str]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-from ..describe import file_name
+from ..describe import file_name, instance_dict
 
 _MAX_LAYERS = 64
 _MAX_DECORATOR_LINES = 200
@@ -37,27 +37,39 @@ class Origin:
 
 def peel(function: Any) -> Any:
     """The innermost function under descriptors, bound methods, partials and `functools.wraps`."""
+    return _peeled(function)[0]
+
+
+def _peeled(function: Any) -> tuple[Any, bool]:
+    """The innermost function, and whether a bound method was among the layers above it."""
+    bound = False
     for _ in range(_MAX_LAYERS):
-        if isinstance(function, (MethodType, staticmethod, classmethod)):
+        kind = type(function)
+        below = instance_dict(function).get("__wrapped__")
+        if kind is MethodType:
+            bound, function = True, function.__func__
+        elif below is not None:  # before `partial.func`: accelerate's partials are wrapped like functions
+            function = below
+        elif kind is staticmethod or kind is classmethod:
             function = function.__func__
-        elif isinstance(function, functools.partial):
+        elif kind is functools.partial:
             function = function.func
-        elif type(function) is property:
+        elif kind is property:
             function = function.fget
         else:
-            below = getattr(function, "__dict__", {}).get("__wrapped__")
-            if below is None:
-                break
-            function = below
-    return function
+            break
+    return function, bound
 
 
 def origin(function: Any, owner: str, name: str, *, bound: bool = True) -> Origin:
-    """The origin of `function`; `owner` and `name` stand in where the function itself cannot tell."""
-    real = peel(function)
+    """The origin of `function`; `owner` and `name` stand in where the function itself cannot tell.
+
+    `bound`: it is found on a class, so its first parameter is `self`.
+    """
+    real, was_bound = _peeled(function)
     if type(real) is not FunctionType:
         return Origin(owner, name)
-    return _written(real.__code__, real.__module__ or owner, name, bound)
+    return _written(real.__code__, real.__module__ or owner, name, bound or was_bound)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
+from ..calls import is_below
 from ..describe import class_name, dict_of_class, instance_dict, mro_of
 from ..events import Site
 from ..recorder import Target
@@ -26,7 +27,7 @@ class Sites:
         self.roots = Roots()
         self.everything = not follow
         self._followed: dict[int, Any] = {}
-        self._labels: set[str] = set()
+        self._modules: list[weakref.ref[Any]] = []
         for it in follow:
             self._follow(it)
 
@@ -75,9 +76,8 @@ class Sites:
 
     def _follow(self, it: Any) -> None:
         if _is_module(it):
-            self.roots.register(it)
-            stand = self.roots.stand(it)
-            self._labels.update([stand.root] if stand else [])
+            self.roots.stand(it)
+            self._modules.append(weakref.ref(it))
             return
         # A processor is followed together with the tokenizer and the feature extractor that it holds.
         parts = [] if isinstance(it, (type, FunctionType)) else list(instance_dict(it).values())
@@ -88,17 +88,27 @@ class Sites:
                 continue  # a number or text among the parts
 
     def _may_begin(self, target: Target, it: Any, stand: Stand | None) -> bool:
-        if self.everything or (stand is not None and stand.root in self._labels):
+        if self.everything or (stand is not None and self._is_inside(stand)):
             return True
         candidates = (it, *mro_of(type(it)), target.original)
         return any(id(one) in self._followed and self._followed[id(one)]() is one for one in candidates)
+
+    def _is_inside(self, stand: Stand) -> bool:
+        """Whether a place is in a module that is followed, wherever that module stands now."""
+        for reference in self._modules:
+            module = reference()
+            above = None if module is None else self.roots.stand(module)
+            same = above is not None and above.root == stand.root
+            if same and above and (above.path == stand.path or is_below(stand.path, above.path)):
+                return True
+        return False
 
 
 def _forward_origin(module: Any, owner: str) -> Origin:
     """The origin of the forward that `module` runs: its own attribute, or the class's."""
     forward = instance_dict(module).get("forward")
     if forward is not None:
-        return origin(forward, owner, "forward")
+        return origin(forward, owner, "forward", bound=False)  # a plain function there gets no `self`
     for cls in mro_of(type(module)):
         forward = dict_of_class(cls).get("forward")
         if forward is not None:

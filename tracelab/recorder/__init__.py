@@ -11,6 +11,6 @@ from __future__ import annotations
 from . import active
 from .recorder import Recorder
 from .target import Facts, Locator, Target
-from .wrapper import wrap
+from .wrapper import hide_our_lines, original_of, wrap
 
-__all__ = ["Facts", "Locator", "Recorder", "Target", "active", "wrap"]
+__all__ = ["Facts", "Locator", "Recorder", "Target", "active", "hide_our_lines", "original_of", "wrap"]

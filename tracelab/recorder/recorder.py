@@ -88,6 +88,7 @@ class Recorder:
         self._limit = limit
         self._kept = count()
         self._full = False
+        self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
         self._dropped = Tally()
         self._writers: list[Writer] = []
         self._local = threading.local()
@@ -102,7 +103,8 @@ class Recorder:
             writer: Writer = self._local.writer
         except AttributeError:
             writer = self._new_writer()
-        known = self._books[target].get(id(it if target.by_object else type(it)))
+        by_object = target.by_object or self._by_object
+        known = self._books[target].get(id(it if by_object else type(it)))
         depth = writer.depth
         if known is None:
             if self._full and (depth or self.locator.everything):
@@ -184,7 +186,7 @@ class Recorder:
         book = self._books[target]
         site, may_begin = self.locator.locate(target, it)
         known = Known(None, self.sites.number(site), may_begin, relays=_relays(target, type(it)))
-        anchor = it if target.by_object else type(it)
+        anchor = it if target.by_object or self._by_object else type(it)
         key = id(anchor)
         try:
             # The entry goes when the object goes, before its id can be used again.

@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from . import active
@@ -110,12 +110,20 @@ def _skipped(code: CodeType) -> CodeType:
     return code.replace(co_filename=_SKIPPED)
 
 
-def hide_our_lines(error: BaseException) -> None:
-    """Take the entries of this file off the front of an exception's traceback."""
+def hide_our_lines(error: BaseException, file: str = __file__) -> None:
+    """Take the entries of one file of ours off the front of an exception's traceback."""
     entry = _get_traceback(error)
-    while entry is not None and entry.tb_frame.f_code.co_filename in (_SKIPPED, __file__):
+    while entry is not None and entry.tb_frame.f_code.co_filename in (_SKIPPED, file):
         entry = entry.tb_next
     _set_traceback(error, entry)
+
+
+def original_of(function: Any) -> Any:
+    """The function under wrappers of ours; any other function as it is."""
+    found = function
+    while type(found) is FunctionType and found.__code__.co_filename in (_SKIPPED, __file__):
+        found = found.__dict__["__wrapped__"]
+    return found
 
 
 def _with_self(function: Callable[..., Any]) -> Callable[..., Any]:
