@@ -258,3 +258,19 @@ def test_a_reader_that_goes_away_is_no_error(command: str, saved: Path) -> None:
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_show_draws_a_picture(saved: Path, tmp_path: Path, said: Said) -> None:
+    picture = tmp_path / "tree.svg"
+    code, out, err = said("show", str(saved), "--svg", str(picture))
+    assert (code, out, err) == (0, "", "")
+    text = picture.read_text(encoding="utf-8")
+    assert text.startswith("<svg")
+    assert "LlamaForCausalLM" in text
+
+
+def test_a_picture_that_cannot_be_written_is_one_line(saved: Path, tmp_path: Path, said: Said) -> None:
+    code, out, err = said("show", str(saved), "--svg", str(tmp_path / "nowhere" / "tree.svg"))
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "nowhere" in err

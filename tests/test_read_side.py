@@ -73,7 +73,7 @@ def test_counting_among_a_million_calls(million: Trace) -> None:
 def test_finding_among_a_million_calls(million: Trace, conditions: dict[str, Any], expected: int) -> None:
     found, took = seconds(lambda: million.find(**conditions))
     assert len(found) == expected
-    assert took < 1.5
+    assert took < 5  # 0.7 s on a quiet machine: this catches what is no longer linear
 
 
 def test_a_step_among_a_million_calls(million: Trace) -> None:

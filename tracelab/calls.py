@@ -27,6 +27,7 @@ ANSWERS = {
     "count": "tracelab.query:count",
     "steps": "tracelab.analyses.steps:steps",
     "step_of": "tracelab.analyses.steps:step_of",
+    "step_indices": "tracelab.analyses.steps:step_indices",
     "save": "tracelab.exporters:save",
     "text": "tracelab.renderers.tree:text",
     "print": "tracelab.renderers.tree:show",
@@ -422,6 +423,10 @@ class Trace:
     def step_of(self, call: Call) -> int | None:
         """Index of the step that `call` belongs to."""
         return self._ask("step_of", call)  # type: ignore[no-any-return]
+
+    def step_indices(self) -> array[int]:
+        """The same for every call at once, by row; -1 for none."""
+        return self._ask("step_indices")  # type: ignore[no-any-return]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trace to `path` as `.json` or `.json.gz`; `tracelab.load(path)` reads it back."""

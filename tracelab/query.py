@@ -58,9 +58,10 @@ def find(
     if status is not None:
         state = STATUSES.index(status)
         rows = [row for row in rows if columns.status[row] == state]
-    calls = [Call(trace, row) for row in rows]
     if step is not None:
-        calls = [call for call in calls if call.step == step]
+        at = trace.step_indices()
+        rows = [row for row in rows if at[row] == step]
+    calls = [Call(trace, row) for row in rows]
     known = any(named[site] for site in set(columns.site))
     if not known and pattern != "*":
         warnings.warn(unknown(trace, pattern), PatternWarning, stacklevel=4)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..errors import TracelabError
 from .options import show_tree, view_options
 
 
 @click.command(short_help="Show the call tree of a trace file.")
 @view_options
+@click.option("--svg", metavar="FILE", help="Draw one screen as an SVG picture instead.")
 @click.argument("file")
-def show(file: str, **view: Any) -> None:
+def show(file: str, svg: str | None, **view: Any) -> None:
     """Show the call tree of FILE, a trace that was saved; - reads standard input."""
     from ..exporters import load
 
-    show_tree(load(file), view)
+    recorded = load(file)
+    if svg is None:
+        show_tree(recorded, view)
+        return
+    from ..renderers import picture
+
+    drawn = picture.svg(recorded, **({"width": view["width"]} if view["width"] else {}))
+    try:
+        Path(svg).write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise TracelabError(f"cannot write {svg!r}: {error.strerror}") from None
