@@ -60,7 +60,7 @@ def find(
         rows = [row for row in rows if columns.status[row] == state]
     if step is not None:
         at = trace.step_indices()
-        rows = [row for row in rows if at[row] == step]
+        rows = [row for row in rows if at[row] == step >= 0]
     calls = [Call(trace, row) for row in rows]
     known = any(named[site] for site in set(columns.site))
     if not known and pattern != "*":

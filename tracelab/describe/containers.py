@@ -35,7 +35,7 @@ def fields_reader(cls: type) -> Callable[[Any], Fields] | None:
     if any(base is list for base in mro):
         return _list
     if any(base is tuple for base in mro):
-        return read_tuple
+        return _tuple
     if any(home(base) == ("collections", "UserDict") for base in mro):
         return _user_dict
     fields = dict_of_class(cls).get("__dataclass_fields__")
@@ -75,8 +75,7 @@ def _list(value: Any) -> Fields:
     return range(len(items)), items, list.__len__(value)
 
 
-def read_tuple(value: Any) -> Fields:
-    """The fields of a tuple, by position or by the names of a named tuple."""
+def _tuple(value: Any) -> Fields:
     items = tuple.__getitem__(value, slice(0, MAX_ITEMS))
     length = tuple.__len__(value)
     names = None if type(value) is tuple else dict_of_class(type(value)).get("_fields")

@@ -19,7 +19,7 @@ from typing import Any
 from ..events import Signature
 from ..values import CacheSpec, ContainerSpec, Key, ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
 from .caches import CacheReader, growing_cache_reader, is_hybrid
-from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader, read_tuple
+from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader
 from .reflection import class_name, home, mro_of
 from .table import Table
 from .tensors import array_spec, from_key, tensor_spec
@@ -43,7 +43,6 @@ class Describer:
         self._readers: dict[int, Reader] = {}
         self._classes: dict[int, Any] = {}
         self._caches = CacheReader()
-        self._long_tuple = self._container_reader("tuple", read_tuple)
         self.plain: Any = None
         self.modes: Callable[[], int] = lambda: 0
         self._guard: Any = None
@@ -70,10 +69,8 @@ class Describer:
         parts: list[Any] = [len(args), *kwargs]
         self._append(parts, (*args, *kwargs.values()) if kwargs else args)
         key = tuple(parts)
-        try:
-            return self.calls.numbers[key]
-        except KeyError:
-            return self.calls.add(key, key)
+        number = self.calls.numbers.get(key)
+        return self.calls.add(key, key) if number is None else number
 
     def see(self, value: Any, guarded: bool = False) -> int:
         """The number of the spec of one value."""
@@ -94,17 +91,24 @@ class Describer:
             cls = type(value)
             try:
                 if cls is plain:
-                    parts.append(known[value.shape, value.dtype, value.device])
+                    key: Any = (value.shape, value.dtype, value.device)
+                    number = known.get(key)
+                    if number is None:
+                        number = self.keys.add(key, (_make_tensor, key))
                 elif id(cls) in constants:
-                    parts.append(constants[id(cls)])
+                    number = constants[id(cls)]
                 elif cls is tuple and depth < 2 and len(value) <= 4:
                     fields: list[Any] = [tuple]
                     self._append(fields, value, depth + 1, left)
-                    parts.append(known[tuple(fields)])
+                    key = tuple(fields)
+                    number = known.get(key)
+                    if number is None:
+                        number = self.keys.add(key, (_make_tuple, key))
                 else:
-                    parts.append(readers[id(cls)](value, depth, left))
-            except Exception:  # new, or something that raises when it is read
-                parts.append(self._unseen(value, depth, left))
+                    number = readers[id(cls)](value, depth, left)
+            except Exception:  # a class never seen before, or a value that raises when it is read
+                number = self._unseen(value, depth, left)
+            parts.append(number)
 
     # --- everything else ------------------------------------------------------------------------
 
@@ -135,27 +139,20 @@ class Describer:
         if any(cls is scalar for scalar in _SCALARS):
             return self._scalar if self._values and value_kept(cls) else self._constant(cls, ScalarSpec(kind))
         if ("torch", "Tensor") in homes:
-            return self._plain_tensor if cls is self.plain else self._any_tensor
+            return self._any_tensor
         if ("numpy", "ndarray") in homes:
             return lambda value, depth, left: self._ready(array_spec(value))
         if ("transformers.cache_utils", "Cache") in homes or is_hybrid(homes[0]):
             return self._cache_reader(cls, kind)
         read = fields_reader(cls)
         if read is not None:
-            return self._short_tuple if cls is tuple else self._container_reader(kind, read)
+            return self._container_reader(kind, read)
         return self._constant(cls, ObjectSpec(kind))
 
     def _constant(self, cls: type, spec: Spec) -> Reader:
         """All values of this class have the same spec."""
         number = self._constants[id(cls)] = self._ready(spec)
         return lambda value, depth, left: number
-
-    def _plain_tensor(self, value: Any, depth: int, left: Left) -> int:
-        try:
-            key = value.shape, value.dtype, value.device
-            return self._interned(key, _make_tensor, key)
-        except Exception:
-            return self._any_tensor(value, depth, left)
 
     def _any_tensor(self, value: Any, depth: int, left: Left) -> int:
         return self._ready(tensor_spec(value, stats=self._stats, values=self._values))
@@ -193,14 +190,6 @@ class Describer:
             return self.keys.add(key, (_make_container, key)) if number is None else number
 
         return container
-
-    def _short_tuple(self, value: Any, depth: int, left: Left) -> int:
-        """A tuple that the hot loop did not know, or that is too long or too deep for it."""
-        if depth >= 2 or len(value) > 4:
-            return self._long_tuple(value, depth, left)
-        fields: list[Any] = [tuple]
-        self._append(fields, value, depth + 1, left)
-        return self._interned(tuple(fields), _make_tuple, tuple(fields))
 
     def _ready(self, spec: Spec) -> int:
         return self._interned(spec, _make_ready, spec)
