@@ -39,9 +39,6 @@ GUESTS = {"rich": "renderers", "click": "cli"}
 HEAVY = {"torch", "transformers", "tokenizers", "numpy", "hunter"}
 """Libraries that nobody imports before they are needed."""
 
-LONG_FILES = {"calls.py": "Call and Trace are the reader's whole vocabulary, mostly one-line properties"}
-"""Files over 300 lines, each with its reason."""
-
 
 class Import(NamedTuple):
     """One import of one module, wherever it stands in a file."""
@@ -172,16 +169,11 @@ def test_files_and_functions_are_small_and_have_a_caption(path: Path) -> None:
     assert caption and caption.splitlines()[0].strip().endswith((".", ":", "?")), (
         "the first line is a sentence"
     )
-    assert len(text.splitlines()) <= 300 or short(path) in LONG_FILES
+    assert len(text.splitlines()) <= 300
     for found in ast.walk(tree):
         if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (found.end_lineno or found.lineno) - found.lineno + 1
             assert lines <= 60, f"{found.name} has {lines} lines"
-
-
-def test_long_files_are_still_long() -> None:
-    for name in LONG_FILES:
-        assert len((HOUSE / name).read_text(encoding="utf-8").splitlines()) > 300
 
 
 @pytest.mark.parametrize("verb", ANSWERS)

@@ -1,0 +1,34 @@
+"""What a reader sees: `Trace`, a forest of `Call`s.
+
+A trace may hold a million calls, so it is stored as columns (one compact array for each attribute) over
+tables of what many calls share.  A `Call` is a view of one row: made when it is asked for, equal to any
+other view of the same row.  Nothing here needs torch: a trace is read where torch is not installed.
+
+    columns   the stored form
+    call      one call, a view of one row
+    step      one pass of an outer loop
+    trace     the forest, and the table of what can be asked of it
+"""
+
+from __future__ import annotations
+
+from .call import Call, bind, inert, is_below
+from .columns import ERROR, OK, OPEN, STATUSES, Columns
+from .step import Step
+from .trace import ANSWERS, Calls, Trace
+
+__all__ = [
+    "ANSWERS",
+    "ERROR",
+    "OK",
+    "OPEN",
+    "STATUSES",
+    "Call",
+    "Calls",
+    "Columns",
+    "Step",
+    "Trace",
+    "bind",
+    "inert",
+    "is_below",
+]

@@ -1,0 +1,204 @@
+"""One recorded run, a forest of calls, and what can be asked of it.
+
+The verbs of a trace (`find`, `steps`, `print`, `save`, ...) are methods here because that is where a
+reader looks for them; the work is done by the rooms above.  `ANSWERS` is their table of contents.  It
+holds strings, like a patch point does, so that imports keep pointing down and `import tracelab` stays
+light: the room is loaded when its verb is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+from ..events import UNKNOWN
+from .call import Call
+from .columns import OPEN, Columns
+from .step import Step
+
+ANSWERS = {
+    "find": "tracelab.query:find",
+    "count": "tracelab.query:count",
+    "steps": "tracelab.analyses.steps:steps",
+    "step_of": "tracelab.analyses.steps:step_of",
+    "step_indices": "tracelab.analyses.steps:step_indices",
+    "save": "tracelab.exporters:save",
+    "text": "tracelab.renderers.tree:text",
+    "print": "tracelab.renderers.tree:show",
+    "rich": "tracelab.renderers.tree:renderable",
+    "html": "tracelab.renderers.tree:html",
+}
+
+
+class Calls(Sequence[Call]):
+    """All calls of a trace in start order; each is made when it is asked for."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def __len__(self) -> int:
+        return len(self._trace.columns)
+
+    @overload
+    def __getitem__(self, index: int) -> Call: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Call]: ...
+
+    def __getitem__(self, index: int | slice) -> Call | list[Call]:
+        rows = range(len(self))
+        if isinstance(index, slice):
+            return [Call(self._trace, number) for number in rows[index]]
+        return Call(self._trace, rows[index])
+
+    def __iter__(self) -> Iterator[Call]:
+        return (Call(self._trace, number) for number in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} calls>"
+
+
+class Trace:
+    """One recorded run.  Made by `tracelab.trace()`, `tracelab.load()` or `fold`; see DESIGN words."""
+
+    def __init__(self, columns: Columns | None = None, pull: Callable[[], Columns] | None = None) -> None:
+        """`pull`: gives the columns recorded so far, for a trace that is still running."""
+        self._columns = Columns() if columns is None else columns
+        self._pull = pull
+        self._over = False
+        self._memo: dict[str, Any] = {}
+
+    def finish(self) -> None:
+        """The recording is over.  It is folded when it is first read, so that the host need not wait."""
+        self._over = True
+
+    @property
+    def columns(self) -> Columns:
+        """The stored form; while the trace is running, as far as it has come."""
+        if self._pull is not None:
+            columns = self._pull()
+            if columns is not self._columns:
+                self._columns = columns
+                self._memo.clear()
+            if self._over:
+                self._pull = None
+        return self._columns
+
+    def memo(self, key: str, make: Callable[[], Any]) -> Any:
+        """What `make` derives from the columns, kept until they change."""
+        columns = self.columns
+        if key not in self._memo or columns is not self._columns:
+            self._memo[key] = make()
+        return self._memo[key]
+
+    # --- structure ------------------------------------------------------------------------------
+
+    @property
+    def calls(self) -> Calls:
+        """Every call in start order."""
+        return Calls(self)
+
+    @property
+    def roots(self) -> list[Call]:
+        """The calls that no other traced call made, in start order."""
+        return [Call(self, number) for number in self.children_of(UNKNOWN)]
+
+    def children_of(self, number: int) -> Sequence[int]:
+        """Row numbers of the children of a row, in start order; of `UNKNOWN`: of the roots."""
+        index: list[list[int]] = self.memo("children", lambda: _child_index(self.columns.parent))
+        return index[number]
+
+    # --- what is known about the recording ------------------------------------------------------
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """Facts about the recording: versions, options, what was not armed."""
+        return self.columns.meta
+
+    @property
+    def recorded(self) -> int:
+        """Number of calls that were kept."""
+        return len(self.columns)
+
+    @property
+    def dropped(self) -> int:
+        """Number of calls that were seen but not kept (`limit`, `depth`)."""
+        return self.columns.dropped
+
+    @property
+    def internal_errors(self) -> int:
+        """Number of faults of tracelab itself; `meta["internal_errors"]` has them by place."""
+        return sum(self.columns.faults.values())
+
+    @property
+    def complete(self) -> bool:
+        """Every call that was seen is here, with its end."""
+        columns = self.columns
+        return not columns.dropped and not columns.faults and OPEN not in columns.status
+
+    # --- verbs: the work is done by the rooms above ---------------------------------------------
+
+    def find(
+        self,
+        pattern: str = "*",
+        *,
+        path: str | None = None,
+        owner: str | None = None,
+        kind: str | None = None,
+        step: int | None = None,
+        status: str | None = None,
+    ) -> list[Call]:
+        """The calls that match `Owner.function` (with `*` globs) and all other conditions, in start order."""
+        return self._ask("find", pattern, path=path, owner=owner, kind=kind, step=step, status=status)  # type: ignore[no-any-return]
+
+    def count(self, pattern: str = "*") -> int:
+        """How many calls match `pattern`."""
+        return self._ask("count", pattern)  # type: ignore[no-any-return]
+
+    def steps(self) -> list[Step]:
+        """The prefill and decode steps of every decoding loop, in start order."""
+        return self._ask("steps")  # type: ignore[no-any-return]
+
+    def step_of(self, call: Call) -> int | None:
+        """Index of the step that `call` belongs to."""
+        return self._ask("step_of", call)  # type: ignore[no-any-return]
+
+    def step_indices(self) -> array[int]:
+        """The same for every call at once, by row; -1 for none."""
+        return self._ask("step_indices")  # type: ignore[no-any-return]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the trace to `path` as `.json` or `.json.gz`; `tracelab.load(path)` reads it back."""
+        self._ask("save", path)
+
+    def print(self, depth: int | None = None, fold: bool = True, width: int | None = None) -> None:
+        """Show the folded call tree on the terminal."""
+        self._ask("print", depth=depth, fold=fold, width=width)
+
+    def __str__(self) -> str:
+        return self._ask("text")  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<Trace of {self.recorded} calls{'' if self.complete else ', incomplete'}>"
+
+    def __rich__(self) -> Any:
+        return self._ask("rich")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the folded tree, as text and as a page of its own."""
+        return {"text/plain": str(self), "text/html": self._ask("html")}
+
+    def _ask(self, verb: str, *args: Any, **options: Any) -> Any:
+        room, _, function = ANSWERS[verb].partition(":")
+        return getattr(importlib.import_module(room), function)(self, *args, **options)
+
+
+def _child_index(parent: array[int]) -> list[list[int]]:
+    """For each row its children in order; the last entry, index -1, holds the roots."""
+    index: list[list[int]] = [[] for _ in range(len(parent) + 1)]
+    for number, above in enumerate(parent):
+        index[above].append(number)
+    return index
