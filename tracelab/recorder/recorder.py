@@ -123,47 +123,53 @@ class Recorder:
         code, instruction, at, visit = known.caller
         if caller is None or code is not caller.f_code or instruction != caller.f_lasti or at != depth:
             visit = self._visit(known, caller, depth)
-        if kwargs or len(args) != 1:
-            signature = self.describer.signature(args, kwargs)
+        describer = self.describer
+        value: Any = args[0] if len(args) == 1 and not kwargs else None
+        if type(value) is describer.plain and not describer.modes() and value.is_cpu:
+            signature = self._took(known, value, args)
         else:
-            signature = self._took(known, args)
+            signature = describer.signature(args, kwargs)
         writer.rows += (visit, signature, perf_counter_ns())
         if target.facts is not None:
             self._keep_facts(writer, target.facts(it, args, kwargs))
         return writer, known
 
-    def _took(self, known: Known, args: tuple[Any, ...]) -> int:
-        """The signature of a call with one argument."""
-        describer = self.describer
-        (value,) = args
-        if type(value) is not describer.plain or describer.modes() or not value.is_cpu or value.is_nested:
-            return describer.signature(args, {})
-        shape, dtype, signature = known.took
-        if value.dtype is not dtype or value.shape != shape:
-            signature = describer.signature(args, {})
+    def _took(self, known: Known, value: Any, args: tuple[Any, ...]) -> int:
+        """The signature of a call with one plain tensor, which most often is like the last time."""
+        try:
+            shape, dtype, signature = known.took
+            if value.dtype is dtype and value.shape == shape:
+                return signature
+            signature = self.describer.signature(args, {})
             known.took = value.shape, value.dtype, signature
-        return signature
+            return signature
+        except RuntimeError:  # a strided nested tensor has no shape
+            return self.describer.signature(args, {})
 
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
         now = perf_counter_ns()
         describer = self.describer
         try:
-            shape, dtype, spec = known.gave
-            if (
-                type(output) is not describer.plain
-                or describer.modes()
-                or not output.is_cpu
-                or output.is_nested
-            ):
+            if type(output) is describer.plain and not describer.modes() and output.is_cpu:
+                spec = self._gave(known, output)
+            else:
                 spec = describer.see(output)
-            elif output.dtype is not dtype or output.shape != shape:
-                spec = describer.see(output)
-                known.gave = output.shape, output.dtype, spec
         except Exception as error:
             self.fault("leave", error)
             return
         writer.rows += (returned(depth), spec, now)
+
+    def _gave(self, known: Known, output: Any) -> int:
+        """The spec of one plain tensor, which most often is like the last time."""
+        try:
+            shape, dtype, spec = known.gave
+            if output.dtype is not dtype or output.shape != shape:
+                spec = self.describer.see(output)
+                known.gave = output.shape, output.dtype, spec
+            return spec
+        except RuntimeError:
+            return self.describer.see(output)
 
     def fail(self, writer: Writer, depth: int, error: BaseException) -> None:
         """Note that `error` left the call."""
