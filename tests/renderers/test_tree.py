@@ -177,7 +177,8 @@ def test_the_header_names_models_not_losses() -> None:
 
 
 def test_nothing_recorded() -> None:
-    assert text(build()).startswith("Nothing was recorded.")
+    assert text(build()).startswith("Nothing was recorded: ")
+    assert text(build()).count("\n") == 0
     assert "12 calls dropped" in text(build(dropped=12))
 
 

@@ -22,17 +22,12 @@ from .layout import Page, Row
 MODELS = 2
 """Names of so many models fit into the header."""
 
-EMPTY = (
-    "Nothing was recorded.",
-    "No module, generate or tokenizer of torch or transformers was called inside the trace.",
-    "Was the model called before or after the block, or in another process?",
-)
+EMPTY = "Nothing was recorded: no module, generate or tokenizer ran inside the trace."
 
 
 def empty(trace: Trace, page: Page) -> Iterator[Row]:
-    """The lines for a trace without calls."""
-    for number, sentence in enumerate(EMPTY):
-        yield page.words(sentence, "header" if number == 0 else "note")
+    """The line for a trace without calls."""
+    yield page.words(EMPTY, "header")
     yield from _missing(trace, page)
 
 
