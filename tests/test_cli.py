@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import pytest
 from tests.builders import Node, build, call, t
 from tracelab.cli import COMMANDS, main
 from tracelab.exporters import save
+from tracelab.session import version
 from tracelab.values import CacheSpec, ContainerSpec, Spec
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -232,11 +233,21 @@ def test_help_names_every_command(said: Said) -> None:
             assert f"\n  {command.name} " in out
 
 
+@pytest.fixture
+def forgotten_version() -> Iterator[None]:
+    """The version is looked up once for each process."""
+    version.cache_clear()
+    yield
+    version.cache_clear()
+
+
+@pytest.mark.usefixtures("forgotten_version")
 def test_version(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "version", {"tracelab": "1.2.3"}.__getitem__)
     assert said("--version") == (0, "tracelab 1.2.3\n", "")
 
 
+@pytest.mark.usefixtures("forgotten_version")
 def test_version_of_a_copy_that_is_not_installed(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
@@ -274,3 +285,12 @@ def test_a_picture_that_cannot_be_written_is_one_line(saved: Path, tmp_path: Pat
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert "nowhere" in err
+
+
+def test_a_picture_of_a_part(saved: Path, tmp_path: Path, said: Said) -> None:
+    picture = tmp_path / "tree.svg"
+    assert said("show", str(saved), "--svg", str(picture), "--depth", "1")[0] == 0
+    text = picture.read_text(encoding="utf-8")
+    assert "generate" in text
+    assert "prefill" not in text
+    one_line(said("show", str(saved), "--svg", str(picture), "--filter", "Nobody.forward"), "Nobody.forward")

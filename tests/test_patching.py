@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tracelab.errors import SetupError
 from tracelab.patching import Patch, Patches, PatchPoint
 
 
@@ -77,14 +76,6 @@ def test_a_point_is_resolved_among_loaded_modules_only(library: ModuleType) -> N
 def test_what_does_not_exist_resolves_to_none(library: ModuleType, target: str) -> None:
     assert PatchPoint(target).resolve() is None
     assert "not_loaded_anywhere" not in sys.modules
-
-
-def test_the_holder_of_a_point(library: ModuleType) -> None:
-    assert PatchPoint("tracelab_test_library:Base.plain").holder() == (Base, "plain")
-    assert PatchPoint("tracelab_test_library:function").holder() == (library, "function")
-    assert PatchPoint("tracelab_test_library:Nobody.method").holder() is None
-    with pytest.raises(SetupError, match=r"'tracelab_test_library' is not a patch point.*module:Class"):
-        PatchPoint("tracelab_test_library").holder()
 
 
 # --- in and out -------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 """tracelab shows what Hugging Face code really does.
 
-import tracelab
+    import tracelab
 
-with tracelab.trace() as trace:
-    model.generate(**inputs, max_new_tokens=8)
+    with tracelab.trace() as trace:
+        model.generate(**inputs, max_new_tokens=8)
 
-print(trace)                 # the folded call tree
-trace.steps()                # prefill and decode steps
-trace.find("WhisperEncoder.forward")
-trace.save("run.json")
+    print(trace)                 # the folded call tree
+    trace.steps()                # prefill and decode steps
+    trace.find("WhisperEncoder.forward")
+    trace.save("run.json")
+
+`tracelab --help` has the same for unmodified scripts.
 """
 
 from __future__ import annotations

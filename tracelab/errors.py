@@ -4,6 +4,7 @@
     ├── SetupError          trace() was asked for something that it cannot follow; nothing was patched
     ├── TraceFileError      a file is not a readable trace
     └── ScriptError         `tracelab run` was given a program that cannot be started
+    PatternWarning          (a UserWarning) `find()` or a filter matches no call
 
 Each message is one line: what was seen, and what is possible instead.  An error is raised before a
 trace starts or after it ended, never in the middle of the host's own call.
@@ -17,7 +18,7 @@ class TracelabError(Exception):
 
 
 class SetupError(TracelabError, ValueError):
-    """A root or an option of `trace()` cannot be used; nothing was patched."""
+    """A root or an option of `trace()`, or a demo, cannot be used; nothing was patched."""
 
 
 class TraceFileError(TracelabError, ValueError):

@@ -27,8 +27,13 @@ from typing import Any, NamedTuple
 from .values import Spec
 
 FACT = -1
+"""The code of a row that says something of an open call."""
+
+KINDS = ("module", "method", "function", "loss", "backward", "optimizer", "line")
+"""What a call can be a call of."""
+
 UNKNOWN = -1
-"""Stands for a spec or signature that was not recorded."""
+"""Stands for an id that was not recorded or does not exist."""
 
 
 def returned(depth: int) -> int:
@@ -49,7 +54,8 @@ class Site:
     MRO whose code ran (module name for a plain function).  `root`: label of the real root model, and
     `path`: dotted place in it, `""` for the root itself; both None where there is no model.
     `file`, `line`: the `def` line of the function whose code ran, through all decorators.
-    `parameters`: names of the positional parameters without `self`, to bind inputs.
+    `parameters`: names of the positional parameters without `self`, to bind inputs; `varargs`: the name
+    of the `*` parameter.
     `container`: path of the nearest enclosing module that has a forward of its own: the one that
     should be on the stack when this module is called.  `aliases`: further paths of a shared module.
     """

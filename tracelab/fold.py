@@ -80,7 +80,7 @@ def _fold_lane(columns: Columns, recording: Recording, lane: Lane, thread: int, 
     columns.output.extend(outputs[:size])
     columns.parent.extend(parents)
     columns.start.extend(clock - began for clock in starts)
-    columns.duration.extend(end - start for start, end in zip(starts, ends, strict=False))
+    columns.duration.extend(end - start for start, end in zip(starts, ends[:size], strict=True))
     columns.status.extend(statuses[:size])
     columns.error.extend(errors[:size])
     columns.thread.extend([thread] * size)

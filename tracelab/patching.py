@@ -25,8 +25,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import SetupError
-
 log = logging.getLogger("tracelab")
 
 Wrap = Callable[[Any], Any]
@@ -51,15 +49,6 @@ class PatchPoint:
         for name in attributes.split(".") if attributes else ():
             found = getattr(found, name, None)
         return found
-
-    def holder(self) -> tuple[Any, str] | None:
-        """The class or module that holds the attribute, and the attribute's name; None while not loaded."""
-        module, _, attributes = self.target.partition(":")
-        if not attributes:
-            raise SetupError(f"{self.target!r} is not a patch point; it reads 'module:Class.attribute'")
-        above, _, name = attributes.rpartition(".")
-        found = PatchPoint(f"{module}:{above}" if above else module).resolve()
-        return None if found is None else (found, name)
 
 
 @dataclass(slots=True)
@@ -150,7 +139,10 @@ class Patches:
             patch = self._made[key] = Patch(holder, name, original, wrapper)
             try:
                 patch.apply()
-            except Exception:  # a metaclass that forbids assignment: this class is not traced
+            except Exception as error:  # a metaclass that forbids assignment: this class is not traced
+                log.warning(
+                    "tracelab: %r cannot be patched and is not traced: %s", name, type(error).__name__
+                )
                 del self._made[key]
 
     def _renew_lock(self) -> None:

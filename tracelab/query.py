@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 
 from .calls import STATUSES, Call, Trace, inert
 from .errors import PatternWarning
-from .events import Site
+from .events import KINDS, Site
 
 
 class Found(list[Call]):
@@ -41,8 +41,10 @@ def find(
     """The calls that meet every condition, in start order.
 
     A pattern that matches no call of the whole trace gives an empty list and a `PatternWarning` that
-    names the nearest names.  ValueError for a status that does not exist.
+    names the nearest names.  ValueError for a kind or status that does not exist.
     """
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"kind {kind!r} does not exist; possible are {', '.join(KINDS)}")
     if status is not None and status not in STATUSES:
         raise ValueError(f"status {status!r} does not exist; possible are {', '.join(STATUSES)}")
     columns = trace.columns
@@ -60,7 +62,7 @@ def find(
         rows = [row for row in rows if columns.status[row] == state]
     if step is not None:
         at = trace.step_indices()
-        rows = [row for row in rows if at[row] == step >= 0]
+        rows = [row for row in rows if step >= 0 and at[row] == step]
     calls = [Call(trace, row) for row in rows]
     known = any(named[site] for site in set(columns.site))
     if not known and pattern != "*":
@@ -89,6 +91,8 @@ def unknown(trace: Trace, pattern: str) -> str:
     """One line for a pattern that matches nothing: what was asked and the nearest names."""
     columns = trace.columns
     sites = [columns.sites[number] for number in set(columns.site)]
+    if not sites:
+        return f"no call matches {pattern!r}: the trace holds no calls"
     used = {site.name for site in sites}
     possible = {name for site in sites for name in names_of(site)}
     near = get_close_matches(pattern.replace("*", ""), sorted(possible), 3, 0.5)

@@ -39,7 +39,7 @@ class Session:
         self._recorder: Recorder | None = None
         self._sites = Sites()
         self._trace = Trace()
-        self._folded: tuple[Any, Columns] | None = None
+        self._folded: tuple[tuple[int, int], Columns] | None = None
         self._end: Callable[[], None] = _nothing
         self._ended: int | None = None
 
@@ -105,7 +105,7 @@ def trace(
     if type(limit) is not int or limit < 0:
         raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
     for given in roots:
-        followed(given)
+        followed(given)  # refused here, where the user wrote it; looked up again on entry
     return Session(roots, {"values": bool(values), "stats": bool(stats), "depth": depth, "limit": limit})
 
 
@@ -151,12 +151,13 @@ def decorated(function: Function, begin: Callable[[], Session]) -> Function:
         result = generator
     elif inspect.isasyncgenfunction(function):
         result = async_generator
-    return result  # type: ignore[no-any-return]
+    recorded: Function = result
+    return recorded
 
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"tracelab": _own_version(), "python": platform.python_version()}
+    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
@@ -168,10 +169,14 @@ def _meta(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _own_version() -> str:
+def version() -> str:
+    """The version that is installed; says so where tracelab runs from its folder."""
     from importlib import metadata  # takes as long to import as all the rest of us
 
-    return metadata.version("tracelab")
+    try:
+        return metadata.version("tracelab")
+    except metadata.PackageNotFoundError:
+        return "(not installed: run from its folder)"
 
 
 def _nothing() -> None:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import Union
 
 Dim = Union[int, str]
-"""One size of a shape: an int, or the text of a symbolic size (`s0`, `j1`) that has no fixed number."""
+"""One size of a shape: an int, or the text of a size without a fixed number: symbolic (`s0`, `j1`), or `?`
+where it cannot be told."""
 
 Scalar = Union[None, bool, int, float, str]
 Key = Union[str, int]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import tracelab
 from tracelab import session as room
 from tracelab.describe import Describer
 from tracelab.instruments import Sites
+from tracelab.instruments.families import Families
 from tracelab.recorder import Recorder, active
 
 pytestmark = pytest.mark.internal_errors
@@ -314,3 +316,37 @@ def test_faults_of_a_recorder_by_place() -> None:
         recorder.fault("enter forward", ValueError())
     recorder.fault("leave forward", ValueError())
     assert recorder.faults == {"enter forward: ValueError": 3, "leave forward: ValueError": 1}
+
+
+# --- doors of the host that stand open during a trace -----------------------------------------------
+
+
+@pytest.mark.internal_errors
+def test_a_fault_of_ours_does_not_come_out_of_a_class_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracelab.trace() as trace:
+        monkeypatch.setattr(Families, "_adopt", raising(RuntimeError))
+
+        class Born(nn.Module):
+            def generate(self) -> None: ...
+
+        monkeypatch.undo()
+        assert Born().generate() is None
+    assert trace.internal_errors >= 1
+    assert not trace.complete
+
+
+@pytest.mark.internal_errors
+def test_a_fault_of_ours_does_not_come_out_of_an_import(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "arriving_library.py").write_text("answer = 42\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(room._attachment.watcher, "_names", frozenset({"arriving_library"}))
+    with tracelab.trace() as trace:
+        monkeypatch.setattr(Families, "attach", raising(RuntimeError))
+        import arriving_library  # type: ignore[import-not-found]
+
+        monkeypatch.undo()
+    sys.modules.pop("arriving_library")
+    assert arriving_library.answer == 42
+    assert trace.internal_errors == 1

@@ -5,8 +5,8 @@ if all of them still fit, and the line that is wanted most is always tried next.
 smaller is earlier, and it grows on the way down:
 
     + 1       for each level where the tree branches; a line alone below its parent costs nothing
+    + 2       steps after the prefill, which mostly repeat it
     + 3       beside the steps (the encoder): the prefill step tells more
-    + 4       steps after the prefill, which mostly repeat it
     + 5       further decoding loops: drafts of an assistant, later windows of audio
 
 The way to the first decoding loop, and the methods beside it that run a module (the encoder), are opened

@@ -29,7 +29,6 @@ LOOPS = frozenset(
         "_sample",
         "_beam_search",
         "_assisted_decoding",
-        "_greedy_search",
         "_contrastive_search",
         "_group_beam_search",
         "_constrained_beam_search",

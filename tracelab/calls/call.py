@@ -1,4 +1,4 @@
-"""One call of a trace: the node of the tree, as a view of one row."""
+"""One call of a trace, as a view of one row."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Forest(Protocol):
 
 
 class Call:
-    """One invocation of one traced callable, from entry to return or exception: the node of the tree."""
+    """One invocation of one traced callable, from entry to return or exception."""
 
     __slots__ = ("_trace", "id")
 
@@ -51,7 +51,7 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """module, method, function, loss, backward, optimizer or line."""
+        """module, method or function; files of later versions may hold loss, backward, optimizer, line."""
         return self.site.kind
 
     @property
@@ -196,7 +196,7 @@ class Call:
         """Path of the module that should be on the stack above this one but is not.
 
         A module whose `forward` was called directly, without `__call__`, leaves no trace of its own.
-        It is never guessed as a node; the call below it says here what is missing.
+        It is never guessed as a call of its own; the call below it says here what is missing.
         """
         site = self.site
         if not site.container:

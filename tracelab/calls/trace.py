@@ -62,7 +62,7 @@ class Calls(Sequence[Call]):
 
 
 class Trace:
-    """One recorded run.  Made by `tracelab.trace()`, `tracelab.load()` or `fold`; see DESIGN words."""
+    """One recorded run, a forest of calls.  Made by `tracelab.trace()` and `tracelab.load()`."""
 
     def __init__(self, columns: Columns | None = None, pull: Callable[[], Columns] | None = None) -> None:
         """`pull`: gives the columns recorded so far, for a trace that is still running."""
@@ -115,7 +115,7 @@ class Trace:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """Facts about the recording: versions, options, what was not armed."""
+        """Facts about the recording: versions, options, the rank in a distributed run."""
         return self.columns.meta
 
     @property
@@ -130,7 +130,7 @@ class Trace:
 
     @property
     def internal_errors(self) -> int:
-        """Number of faults of tracelab itself; `meta["internal_errors"]` has them by place."""
+        """Number of faults of tracelab itself; `columns.faults` has them by place."""
         return sum(self.columns.faults.values())
 
     @property
@@ -175,7 +175,11 @@ class Trace:
         self._ask("save", path)
 
     def print(self, depth: int | None = None, fold: bool = True, width: int | None = None) -> None:
-        """Show the folded call tree on the terminal."""
+        """Show the folded call tree.
+
+        depth: levels shown, None for what fits one screen.  fold=False: every call on its own.
+        width: columns, None for those of the terminal.
+        """
         self._ask("print", depth=depth, fold=fold, width=width)
 
     def __str__(self) -> str:

@@ -51,13 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from importlib import metadata
+        from ..session import version
 
-        try:
-            version = metadata.version("tracelab")
-        except metadata.PackageNotFoundError:
-            version = "(not installed: run from its folder)"
-        click.echo(f"tracelab {version}")
+        click.echo(f"tracelab {version()}")
         context.exit()
 
 

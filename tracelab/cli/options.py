@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -51,10 +52,17 @@ def show_tree(recorded: Trace, view: dict[str, Any], file: TextIO | None = None)
     """Draw the tree; a filter that matches nothing is an error that names what comes near."""
     from ..renderers import tree
 
+    with strict_filter():
+        tree.show(recorded, **view, file=file)
+
+
+@contextmanager
+def strict_filter() -> Iterator[None]:
+    """A filter that matches nothing ends the command."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", PatternWarning)
         try:
-            tree.show(recorded, **view, file=file)
+            yield
         except PatternWarning as unknown:
             raise TracelabError(str(unknown)) from None
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import TracelabError
-from .options import show_tree, view_options
+from .options import show_tree, strict_filter, view_options
 
 
 @click.command(short_help="Show the call tree of a trace file.")
@@ -25,7 +25,8 @@ def show(file: str, svg: str | None, **view: Any) -> None:
         return
     from ..renderers import picture
 
-    drawn = picture.svg(recorded, **({"width": view["width"]} if view["width"] else {}))
+    with strict_filter():
+        drawn = picture.svg(recorded, **view)
     try:
         Path(svg).write_text(drawn, encoding="utf-8")
     except OSError as error:

@@ -5,7 +5,8 @@ random weights, and a genuine tokenizer trained on a few sentences.  Nothing is 
 is fixed, so the calls and the shapes are the same on every machine.  What such a model says is noise; the
 way its code runs is that of the large one.
 
-    run, about = tracelab.demo.build("whisper")
+    from tracelab import demo
+    run, about = demo.build("whisper")
     with tracelab.trace() as trace:
         run()
 

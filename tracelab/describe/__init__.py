@@ -1,11 +1,13 @@
 """Live value to spec: never raises, never keeps the value, runs no code of the value's class.
 
-reflection   reading classes and instances past whatever they define
-table        interned rows
-tensors      tensors and arrays
-caches       generation caches
-containers   tuples, mappings, model outputs
-describer    the hot path that joins them
+    reflection   reading classes and instances past whatever they define
+    table        interned rows
+    tensors      tensors and arrays
+    caches       generation caches
+    containers   tuples, mappings, model outputs
+    describer    the hot path that joins them
+
+A new kind of value is a new file with a reader, and one branch in `describer`.
 """
 
 from __future__ import annotations

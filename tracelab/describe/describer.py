@@ -137,7 +137,11 @@ class Describer:
     def _reader_for(self, cls: type) -> Reader:
         kind, homes = class_name(cls), [home(base) for base in mro_of(cls)]
         if any(cls is scalar for scalar in _SCALARS):
-            return self._scalar if self._values and value_kept(cls) else self._constant(cls, ScalarSpec(kind))
+            return (
+                self._scalar
+                if self._values and cls is not type(None)
+                else self._constant(cls, ScalarSpec(kind))
+            )
         if ("torch", "Tensor") in homes:
             return self._any_tensor
         if ("numpy", "ndarray") in homes:
@@ -218,11 +222,6 @@ class Describer:
     def signatures(self) -> list[Signature]:
         """All signatures by number."""
         return [_signature(key) for key in self.calls.listed((0,))]
-
-
-def value_kept(cls: type) -> bool:
-    """Whether `values=True` says more of a scalar than its type does: of all but None."""
-    return cls is not type(None)
 
 
 def _signature(key: tuple[Any, ...]) -> Signature:

@@ -56,10 +56,13 @@ class Attachment:
 
     def _arrived(self, name: str) -> None:
         with self.patches.lock:
-            for recorder in active.recorders:
-                recorder.describer.learn_torch()
-            if active.recorders:
-                self.families.attach()
+            try:
+                for recorder in active.recorders:
+                    recorder.describer.learn_torch()
+                if active.recorders:
+                    self.families.attach()
+            except Exception as error:  # the host's import goes on
+                active.fault(f"arrival of {name}", error)
 
     def _lift_module_call(self) -> AbstractContextManager[None]:
         return self.patches.lifted(PatchPoint("torch:nn.Module").resolve())

@@ -8,8 +8,8 @@ A family names a base class as a string and the methods that count.  Its members
 * when their library is imported later (`arrivals`),
 * and when a class is made during the trace: `__init_subclass__` of the base tells.
 
-Only methods are patched, and only on classes.  `forward` is never patched: it is observed through
-`nn.Module.__call__`.
+Of a family only methods are patched, and only on classes; `follow` adds the one callable that a user named.
+`forward` is never patched: it is observed through `nn.Module.__call__`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from ..describe import dict_of_class, mro_of
 from ..patching import Patches, PatchPoint
-from ..recorder import Facts, Target, hide_our_lines, wrap
+from ..recorder import Facts, Target, active, hide_our_lines, wrap
 
 _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 
@@ -136,7 +136,10 @@ class Families:
             except BaseException as error:
                 hide_our_lines(error, __file__)
                 raise
-            families.born(cls)
+            try:
+                families.born(cls)
+            except Exception as error:  # the host's class is made all the same
+                active.fault("new class", error)
 
         return classmethod(__init_subclass__)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..describe import instance_dict
+from ..recorder import Facts
 from .families import Family
 
 LOOPS = {
@@ -24,7 +25,7 @@ LOOPS = {
 """Decoding loops of transformers 4.57 to 5, and the mode that each means when nothing is sampled."""
 
 
-def loop_facts(function: str) -> Any:
+def facts_of_loop(function: str) -> Facts:
     """What tells `mode`, `beams` and `return_sequences` of the decoding loop `function` at its entry."""
 
     def facts(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any] | None:
@@ -78,7 +79,7 @@ FAMILIES = (
             *LOOPS,
         ),
         by_object=True,
-        facts={function: loop_facts(function) for function in LOOPS},
+        facts={function: facts_of_loop(function) for function in LOOPS},
     ),
     Family(
         base="transformers.generation.logits_process:LogitsProcessorList",

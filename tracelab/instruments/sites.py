@@ -98,8 +98,9 @@ class Sites:
         for reference in self._modules:
             module = reference()
             above = None if module is None else self.roots.stand(module)
-            same = above is not None and above.root == stand.root
-            if same and above and (above.path == stand.path or is_below(stand.path, above.path)):
+            if above is None or above.root != stand.root:
+                continue
+            if above.path == stand.path or is_below(stand.path, above.path):
                 return True
         return False
 

@@ -25,6 +25,12 @@ def deactivate(recorder: Recorder) -> bool:
     return not recorders
 
 
+def fault(place: str, error: BaseException) -> None:
+    """Count a fault of ours that belongs to no single call, with every recorder that is active."""
+    for recorder in recorders:
+        recorder.fault(place, error)
+
+
 def _forget_all() -> None:
     global recorders
     recorders = ()

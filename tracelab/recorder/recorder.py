@@ -216,6 +216,7 @@ class Recorder:
 
     def _keep_facts(self, writer: Writer, facts: Mapping[str, Any] | None) -> None:
         if facts:
+            # Facts cannot be hashed and rarely repeat: each has a key of its own.
             writer.rows += (FACT, self.facts.add(object(), dict(facts)), writer.depth)
 
     def fault(self, place: str, error: BaseException) -> None:

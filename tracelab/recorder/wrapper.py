@@ -10,7 +10,8 @@ the code below follows, each learnt from a fault:
   our line in its traceback.
 * How deep a thread is, is put back by two nested `finally`: a Ctrl-C that lands in the inner one still
   meets the outer one, so the next call never gets a parent that has already ended.
-* One frame of ours for each call, no more: deep models come near the recursion limit as it is.
+* One frame of ours for each method call (three for a function or static method): deep models come near
+  the recursion limit as it is.
 * That frame is taken for one of the import system by `warnings.warn(..., stacklevel=2)`, which skips
   those: the warning of a traced function names the line of its caller, traced or not.
 """

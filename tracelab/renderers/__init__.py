@@ -5,5 +5,6 @@
     picture   the tree as an SVG for a page
 
 and what these share: `theme` (colours), `glyphs` (signs, and their ASCII stand-ins), `clean` (no name acts
-on a terminal), `labels` (the words on one line of the tree), `screen` (how wide, in which encoding).
+on a terminal), `labels` (the words on one line of the tree), `layout` (words to one line of a page),
+`headline` (what stands above and below the tree), `screen` (how wide, in which encoding).
 """

@@ -20,8 +20,18 @@ from .tree import tree
 _FONTS = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 
-def svg(trace: Trace, title: str = "tracelab", width: int = DEFAULT_WIDTH) -> str:
-    """The folded tree on one screen of `width` columns."""
+def svg(
+    trace: Trace,
+    title: str = "tracelab",
+    width: int | None = None,
+    *,
+    depth: int | None = None,
+    fold: bool = True,
+    ascii: bool | None = None,
+    filter: str | None = None,
+) -> str:
+    """The tree in `width` columns (80); the other options are those of `tree.show`."""
+    width = width or DEFAULT_WIDTH
     console = Console(
         record=True,
         width=width,
@@ -30,6 +40,6 @@ def svg(trace: Trace, title: str = "tracelab", width: int = DEFAULT_WIDTH) -> st
         color_system="standard",
         highlight=False,
     )
-    for row in tree(trace, Page(width)):
+    for row in tree(trace, Page(width, bool(ascii)), depth, fold, filter):
         console.print(styled(row), soft_wrap=True)
     return _FONTS.sub("", console.export_svg(title=clean(title)))

@@ -20,8 +20,3 @@ STYLES = {
     "warning": "yellow",
     "header": "bold",
 }
-
-
-def style(part: str) -> str:
-    """The rich style of one part of a line."""
-    return STYLES[part]
