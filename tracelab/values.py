@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Union
+from typing import TypeVar, Union
 
 Dim = Union[int, str]
 """One size of a shape: an int, or the text of a size without a fixed number: symbolic (`s0`, `j1`), or `?`
@@ -221,7 +221,10 @@ def walk(spec: Spec) -> Iterator[Spec]:
             waiting.extend(inner for _, inner in reversed(current.fields))
 
 
-def first(spec: Spec | None, kind: type[TensorSpec] | type[CacheSpec]) -> TensorSpec | CacheSpec | None:
+Kind = TypeVar("Kind", TensorSpec, CacheSpec)
+
+
+def first(spec: Spec | None, kind: type[Kind]) -> Kind | None:
     """The outermost, leftmost spec of one kind inside `spec`, or None."""
     if spec is None:
         return None

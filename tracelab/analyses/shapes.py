@@ -80,8 +80,7 @@ class Shapes:
             return None
         site = columns.sites[columns.site[row]]
         bound = bind(site, columns.signatures[columns.inputs[row]], columns.specs)
-        named = [bound[name] for name in CACHES if name in bound]
-        cache = next((spec for spec in (*named, *bound.values()) if isinstance(spec, CacheSpec)), None)
+        cache = cache_in(bound)
         return None if cache is None else cache.length
 
     def text(self, rows: Sequence[int]) -> str:
@@ -99,8 +98,13 @@ def _main(spec: Spec | None, names: Sequence[str], named_only: bool = False) -> 
             return chosen
         if named_only and spec.fields and isinstance(spec.fields[0][0], str):
             return None
-    found = first(spec, TensorSpec)
-    return found if isinstance(found, TensorSpec) else None
+    return first(spec, TensorSpec)
+
+
+def cache_in(inputs: dict[str, Spec]) -> CacheSpec | None:
+    """The cache among the arguments of a call: by its usual names, else the first one there is."""
+    named = [inputs[name] for name in CACHES if name in inputs]
+    return next((spec for spec in (*named, *inputs.values()) if isinstance(spec, CacheSpec)), None)
 
 
 def _side(specs: Sequence[TensorSpec | None]) -> str:

@@ -22,10 +22,10 @@ from ..calls import Call, Step, Trace
 from ..values import CacheSpec, ContainerSpec, Dim, Spec, TensorSpec, first
 from .batches import copies, loop_facts
 from .loops import ASSISTED, Loop, passes
+from .shapes import cache_in
 
 IDS = ("decoder_input_ids", "input_ids")
 EMBEDS = ("decoder_inputs_embeds", "inputs_embeds")
-CACHES = ("past_key_values", "cache_params")
 ENCODED = ("decoder_input_ids", "decoder_inputs_embeds", "encoder_outputs")
 """Arguments that only the forward of an encoder-decoder model is given."""
 
@@ -80,7 +80,7 @@ def _step(call: Call, loop: Call, index: int, phase: str, facts: dict[str, Any])
     fed = ids or _tensor(inputs, EMBEDS)
     encoder_decoder = any(name in inputs for name in ENCODED)
     mask = _tensor(inputs, ("decoder_attention_mask" if encoder_decoder else "attention_mask",))
-    before = _cache(inputs)
+    before = cache_in(inputs)
     after = first(output, CacheSpec)
     logits = output.get("logits") if isinstance(output, ContainerSpec) else None
     shape = None if fed is None else fed.shape[:2]
@@ -92,7 +92,7 @@ def _step(call: Call, loop: Call, index: int, phase: str, facts: dict[str, Any])
         input=shape,
         mask=None if mask is None else mask.shape,
         cache_before=None if before is None else before.length,
-        cache_after=after.length if isinstance(after, CacheSpec) else None,
+        cache_after=None if after is None else after.length,
         cross_length=_cross((after, before)),
         logits=logits.shape if isinstance(logits, TensorSpec) else None,
         tokens=_tokens(ids),
@@ -104,11 +104,6 @@ def _step(call: Call, loop: Call, index: int, phase: str, facts: dict[str, Any])
 def _tensor(inputs: dict[str, Spec], names: Iterable[str]) -> TensorSpec | None:
     found = (inputs.get(name) for name in names)
     return next((spec for spec in found if isinstance(spec, TensorSpec)), None)
-
-
-def _cache(inputs: dict[str, Spec]) -> CacheSpec | None:
-    named = [inputs[name] for name in CACHES if name in inputs]
-    return next((spec for spec in (*named, *inputs.values()) if isinstance(spec, CacheSpec)), None)
 
 
 def _cross(caches: Iterable[object]) -> int | None:
