@@ -87,3 +87,18 @@ def test_prefill_computes_the_cross_attention_keys_and_decode_steps_do_not() -> 
         "GenerationMixin",
         "GenerationMixin",
     ]
+
+
+def test_steps_keep_their_numbers_where_the_prefill_was_cut_off() -> None:
+    """depth=3 keeps generate, the loop and what the loop calls: `_prefill`, but not the forward in it."""
+    entry = ZOO["llama"]
+    model = entry.build()
+    arguments = {**entry.generate_arguments(), "max_new_tokens": 4, "min_new_tokens": 4}
+    with tracelab.trace() as whole:
+        model.generate(**arguments)
+    with tracelab.trace(depth=3) as cut:
+        model.generate(**arguments)
+    # 4 tokens are 4 passes; of the first one only `_prefill` itself is there.
+    assert [step.index for step in whole.steps()] == [0, 1, 2, 3]
+    assert [step.index for step in cut.steps()] == [1, 2, 3]
+    assert [step.cache_before for step in cut.steps()] == [step.cache_before for step in whole.steps()][1:]

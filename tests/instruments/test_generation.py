@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tracelab
-from tracelab.instruments.generation import LOOPS, loop_facts
+from tracelab.instruments.generation import LOOPS, facts_of_loop
 
 from ..models import ZOO
 
@@ -74,8 +74,8 @@ def test_facts_of_a_decoding_loop(options: dict[str, Any], facts: Mapping[str, A
 
 
 def test_facts_of_a_loop_without_a_configuration() -> None:
-    assert loop_facts("_sample")(None, (), {}) == {"mode": "greedy"}
-    assert loop_facts("_beam_search")(None, (), {"generation_config": 3}) == {"mode": "beam"}
+    assert facts_of_loop("_sample")(None, (), {}) == {"mode": "greedy"}
+    assert facts_of_loop("_beam_search")(None, (), {"generation_config": 3}) == {"mode": "beam"}
 
 
 def test_processors_criteria_and_streamers_show() -> None:

@@ -129,6 +129,8 @@ def _enter(
     elif role == _PREFILL:
         inside[row] = loop
         loop.prefilled = True
+    elif loop.prefilled and loop.index < 0 and parent == loop.row:
+        loop.index = 0  # nothing below the prefill was kept (`depth`), but it did run
     elif role == _OPENER:
         loop.open()
     elif role == _CLOSER:

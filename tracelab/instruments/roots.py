@@ -16,6 +16,7 @@ forward, an activation looked up anew for each call) stands nowhere: it has neit
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -47,6 +48,7 @@ class Roots:
         self._entries: dict[int, _Entry] = {}
         self._roots: list[weakref.ref[Any]] = []
         self._names: dict[str, str] = {}
+        self._numbers: tuple[tuple[int, int], dict[str, int]] = (0, 0), {}
         self._latest: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._moved: dict[str, Stand] = {}
         self._searched: dict[str, int] = {}
@@ -148,10 +150,21 @@ class Roots:
 
     def _label(self, provisional: str) -> str:
         """The label that is shown: the class name, with `#2` for the second root of that class."""
-        name = self._names[provisional]
-        same = [one for one, its in list(self._names.items()) if its == name and one not in self._moved]
-        number = same.index(provisional) + 1 if provisional in same else 1
+        known = len(self._names), len(self._moved)  # both only grow
+        if self._numbers[0] != known:
+            self._numbers = known, self._numbered()
+        name, number = self._names[provisional], self._numbers[1].get(provisional, 1)
         return name if number == 1 else f"{name}#{number}"
+
+    def _numbered(self) -> dict[str, int]:
+        """For each label the number of that root among the roots of its class."""
+        seen: Counter[str] = Counter()
+        numbers: dict[str, int] = {}
+        for provisional, name in list(self._names.items()):
+            if provisional not in self._moved:
+                seen[name] += 1
+                numbers[provisional] = seen[name]
+        return numbers
 
 
 def children_of(module: Any) -> list[tuple[str, Any]]:
@@ -172,9 +185,9 @@ def _has_forward(module: Any) -> bool:
 
 
 def _is_bare(module: Any) -> bool:
-    """Whether a module has neither children nor parameters."""
-    data = instance_dict(module)
-    return not children_of(module) and not data.get("_parameters") and not data.get("_buffers")
+    """Whether a module has neither children nor parameters; the `weight=None` of a loss is none."""
+    parameters = instance_dict(module).get("_parameters") or {}
+    return not children_of(module) and all(one is None for one in dict.values(parameters))
 
 
 def _joined(prefix: str, path: str | None) -> str | None:
