@@ -34,12 +34,8 @@ class Sites:
     def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
         """The site of `target` on the object `it`, and whether a call tree may begin here."""
         stand = self.roots.stand(it) if target.by_object and _is_module(it) else None
-        if target.kind == "module":
-            return self._module(it, stand), self._may_begin(target, it, stand)
-        owner = _owner(target, it)
-        found = origin(
-            target.original, owner or _module_of(target.holder), target.function, bound=target.bound
-        )
+        owner, is_module = _owner(target, it), target.kind == "module"
+        found = _forward_origin(it, owner) if is_module else _method_origin(target, owner)
         site = Site(
             kind=target.kind,
             owner=owner,
@@ -51,26 +47,10 @@ class Sites:
             line=found.line,
             parameters=found.parameters,
             varargs=found.varargs,
+            container=stand.container if stand and is_module else None,
+            aliases=stand.aliases if stand and is_module else (),
         )
         return site, self._may_begin(target, it, stand)
-
-    def _module(self, module: Any, stand: Stand | None) -> Site:
-        owner = class_name(type(module))
-        found = _forward_origin(module, owner)
-        return Site(
-            kind="module",
-            owner=owner,
-            defined_in=found.defined_in,
-            function="forward",
-            root=stand.root if stand else None,
-            path=stand.path if stand else None,
-            file=found.file,
-            line=found.line,
-            parameters=found.parameters,
-            varargs=found.varargs,
-            container=stand.container if stand else None,
-            aliases=stand.aliases if stand else (),
-        )
 
     # --- limits: trace(model) -------------------------------------------------------------------
 
@@ -116,6 +96,11 @@ def _forward_origin(module: Any, owner: str) -> Origin:
             chosen = implementation(module, forward)
             return origin(forward if chosen is None else chosen, owner, "forward")
     return Origin(owner, "forward")
+
+
+def _method_origin(target: Target, owner: str) -> Origin:
+    """The origin of a method or function; a function without an owner is defined in its module."""
+    return origin(target.original, owner or _module_of(target.holder), target.function, bound=target.bound)
 
 
 def _owner(target: Target, it: Any) -> str:
