@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import inspect
+import pickle
 import sys
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -512,3 +514,33 @@ def test_a_blocked_or_mocked_library_does_no_harm(monkeypatch: pytest.MonkeyPatc
             assert trace.internal_errors == 0
     assert sys.modules.get(library) is before
     assert clean()
+
+
+# --- what is read later ------------------------------------------------------------------------------
+
+
+def test_a_trace_tells_of_its_own_run_and_not_of_the_time_when_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RANK", "3")
+    with tracelab.trace() as trace:
+        model()(X)
+    monkeypatch.setenv("RANK", "5")
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert trace.meta["rank"] == 3
+    assert trace.calls[0].rank == 3
+    assert trace.meta["torch"] != "0.0"
+
+
+@pytest.mark.parametrize("read_first", [False, True])
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda trace: pickle.loads(pickle.dumps(trace))])
+def test_a_trace_can_be_copied_and_pickled(again: Callable[[Any], Any], read_first: bool) -> None:
+    with tracelab.trace() as trace:
+        model()(X)
+        assert again(trace).recorded == 2
+    if read_first:
+        assert trace.recorded == 2
+    other = again(trace)
+    assert [call.name for call in other.calls] == [call.name for call in trace.calls]
+    assert str(other) == str(trace)
+    assert pickle.loads(pickle.dumps(trace.calls[1])).name == trace.calls[1].name

@@ -42,6 +42,7 @@ class Session:
         self._folded: tuple[tuple[int, int], Columns] | None = None
         self._end: Callable[[], None] = _nothing
         self._ended: int | None = None
+        self._meta: dict[str, Any] | None = None
 
     def __enter__(self) -> Trace:
         if self._recorder is not None:
@@ -64,6 +65,7 @@ class Session:
         self._end()
         if self._recorder is not None and self._ended is None:
             self._ended = perf_counter_ns()
+            self._meta = _meta(self._options)  # as it was then: the trace may be read much later
             self._recorder.close()
             self._trace.finish()
 
@@ -78,7 +80,7 @@ class Session:
         assert recorder is not None  # there is no trace to ask before the session is entered
         size = recorder.size
         if self._folded is None or self._folded[0] != size:
-            seen = recorder.recording(_meta(self._options))
+            seen = recorder.recording({"tracelab": version(), **(self._meta or _meta(self._options))})
             seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
             self._folded = size, fold(seen, self._ended or perf_counter_ns())
         return self._folded[1]
@@ -157,7 +159,7 @@ def decorated(function: Function, begin: Callable[[], Session]) -> Function:
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
+    meta: dict[str, Any] = {"python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))

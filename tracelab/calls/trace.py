@@ -87,6 +87,10 @@ class Trace:
                 self._pull = None
         return self._columns
 
+    def __reduce__(self) -> tuple[type[Trace], tuple[Columns]]:
+        """A copy or pickle holds the columns alone: of a running trace, as far as it has come."""
+        return Trace, (self.columns,)
+
     def memo(self, key: str, make: Callable[[], Any]) -> Any:
         """What `make` derives from the columns, kept until they change."""
         columns = self.columns
