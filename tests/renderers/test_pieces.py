@@ -85,6 +85,12 @@ def test_guides() -> None:
     assert cell_len(guides([True] * (DEEPEST + 1), DEEPEST)) == 2 * DEEPEST
 
 
+def test_a_file_in_the_home_directory_is_linked_in_the_reader_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/reader")
+    assert link(("~/venv/modeling.py", 7)) == "file:///home/reader/venv/modeling.py#7"
+    assert link(("~other/modeling.py", 7)) is None
+
+
 def test_links() -> None:
     assert link(("/a b/c.py", 7)) == "file:///a%20b/c.py#7"
     assert link(("relative.py", 7)) is None

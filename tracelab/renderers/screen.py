@@ -8,6 +8,7 @@ of any length, written without rich, because a listing of a million calls should
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import PurePath
@@ -97,5 +98,8 @@ def link(source: Source | None) -> str | None:
     """A `file://` address of a source line, safe inside an escape sequence; None where there is none."""
     if source is None:
         return None
-    path = PurePath(source[0])
+    file = source[0]
+    if file.startswith("~/"):  # a trace keeps no home directory: whoever looks has one of their own
+        file = os.path.expanduser(file)  # noqa: PTH111 (Path.expanduser raises for a user without one)
+    path = PurePath(file)
     return f"file://{quote(path.as_posix())}#{source[1]}" if path.is_absolute() else None
