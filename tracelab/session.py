@@ -65,7 +65,10 @@ class Session:
         self._end()
         if self._recorder is not None and self._ended is None:
             self._ended = perf_counter_ns()
-            self._meta = _meta(self._options)  # as it was then: the trace may be read much later
+            try:
+                self._meta = _meta(self._options)  # as it was then: the trace may be read much later
+            except Exception as fault:  # the host's block ends as it would have
+                self._recorder.fault("end", fault)
             self._recorder.close()
             self._trace.finish()
 
