@@ -51,7 +51,10 @@ class Injection:
             self.action()
 
     def is_ours(self, frame: FrameType | None) -> bool:
-        return frame is not None and frame.f_code.co_filename in self.files
+        return (
+            frame is not None
+            and frame.f_code.co_filename.removesuffix(" <importlib._bootstrap>") in self.files
+        )
 
 
 class at_line(Injection):

@@ -17,16 +17,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..events import Signature
-from ..values import CacheSpec, ContainerSpec, Key, ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
+from ..values import ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
 from .caches import CacheReader, growing_cache_reader, is_hybrid
 from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader
+from .habits import Habit
+from .holes import Holes
+from .keys import Make, make_cache, make_container, make_ready, make_tensor, make_tuple, signature_of
+from .parts import Knife
+from .readers import call_reader, value_reader
+from .rebuilding import Rebuilder
 from .reflection import class_name, home, mro_of
 from .table import Table
-from .tensors import array_spec, from_key, tensor_spec
+from .tensors import array_spec, tensor_spec
 
 Left = list[int] | None
 Reader = Callable[[Any, int, Left], int]
-Make = Callable[[Any, list[Spec]], Spec]
 
 _SCALARS = (type(None), bool, int, float, str)
 
@@ -40,6 +45,9 @@ class Describer:
         self._values = values
         self._stats = stats
         self._constants: dict[int, int] = {}
+        rebuilder = Rebuilder(self.keys, self.calls, self._constants)
+        self._holes_in_calls = Holes(rebuilder.call)
+        self._holes_in_values = Holes(rebuilder.value)
         self._readers: dict[int, Reader] = {}
         self._classes: dict[int, Any] = {}
         self._caches = CacheReader()
@@ -94,7 +102,7 @@ class Describer:
                     key: Any = (value.shape, value.dtype, value.device)
                     number = known.get(key)
                     if number is None:
-                        number = self.keys.add(key, (_make_tensor, key))
+                        number = self.keys.add(key, (make_tensor, key))
                 elif id(cls) in constants:
                     number = constants[id(cls)]
                 elif cls is tuple and depth < 2 and len(value) <= 4:
@@ -103,12 +111,43 @@ class Describer:
                     key = tuple(fields)
                     number = known.get(key)
                     if number is None:
-                        number = self.keys.add(key, (_make_tuple, key))
+                        number = self.keys.add(key, (make_tuple, key))
                 else:
                     number = readers[id(cls)](value, depth, left)
             except Exception:  # a class never seen before, or a value that raises when it is read
                 number = self._unseen(value, depth, left)
             parts.append(number)
+
+    # --- what is like the last time -------------------------------------------------------------
+
+    def usual_call(self, habit: Habit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        """The number of a signature that the habit's reader did not know; it may know the next one."""
+        number = habit.again(args, kwargs)
+        if number is None:
+            number = self.signature(args, kwargs)
+            if self.plain is not None and not self.modes():
+                base, plain = self._holes_in_calls.base, self.plain
+                habit.learn(
+                    lambda: self._knife().call(args, kwargs),
+                    lambda parts, holes: call_reader(parts, holes, base(parts, holes) or number, plain),
+                )
+        return number
+
+    def usual_value(self, habit: Habit, value: Any) -> int:
+        """The same for the spec of one value."""
+        number = habit.again(value)
+        if number is None:
+            number = self.see(value)
+            if self.plain is not None and not self.modes():
+                base, plain = self._holes_in_values.base, self.plain
+                habit.learn(
+                    lambda: self._knife().value(value),
+                    lambda parts, holes: value_reader(parts, holes, base(parts, holes) or number, plain),
+                )
+        return number
+
+    def _knife(self) -> Knife:
+        return Knife(self.plain, lambda cls: id(cls) in self._constants)
 
     # --- everything else ------------------------------------------------------------------------
 
@@ -165,7 +204,7 @@ class Describer:
         kept: Scalar = value if not isinstance(value, str) else value[:MAX_TEXT]
         # The repr as key keeps 1, True and 1.0 apart, 0.0 and -0.0 too, and finds NaN again.
         spec = ScalarSpec(type(value).__name__, kept, True)
-        return self._interned((ScalarSpec, spec.type, repr(kept)), _make_ready, spec)
+        return self._interned((ScalarSpec, spec.type, repr(kept)), make_ready, spec)
 
     def _cache_reader(self, cls: type, kind: str) -> Reader:
         numbers = self.keys.numbers
@@ -174,7 +213,7 @@ class Describer:
         def cache(value: Any, depth: int, left: Left) -> int:
             key = read(value)
             number = numbers.get(key)
-            return self.keys.add(key, (_make_cache, key)) if number is None else number
+            return self.keys.add(key, (make_cache, key)) if number is None else number
 
         return cache
 
@@ -191,18 +230,26 @@ class Describer:
             self._append(parts, items, depth + 1, left)
             key = tuple(parts)
             number = numbers.get(key)
-            return self.keys.add(key, (_make_container, key)) if number is None else number
+            return self.keys.add(key, (make_container, key)) if number is None else number
 
         return container
 
     def _ready(self, spec: Spec) -> int:
-        return self._interned(spec, _make_ready, spec)
+        return self._interned(spec, make_ready, spec)
 
     def _interned(self, key: Any, make: Make, raw: Any) -> int:
         number = self.keys.numbers.get(key)
         return self.keys.add(key, (make, raw)) if number is None else number
 
     # --- reading --------------------------------------------------------------------------------
+
+    def settled_call(self, number: int) -> int:
+        """The number of a signature in the table, for one that may come from a reader with a hole."""
+        return self._holes_in_calls.settle(number)
+
+    def settled_value(self, number: int) -> int:
+        """The same for a spec."""
+        return self._holes_in_values.settle(number)
 
     def error_name(self, error: BaseException) -> str:
         """The type of an exception; with its message only where values are kept."""
@@ -215,47 +262,10 @@ class Describer:
     def specs(self) -> list[Spec]:
         """All specs by number.  A container was numbered after its fields, so these are there already."""
         made: list[Spec] = []
-        for make, raw in self.keys.listed((_make_ready, UnreadableSpec("race"))):
+        for make, raw in self.keys.listed((make_ready, UnreadableSpec("race"))):
             made.append(make(raw, made))
         return made
 
     def signatures(self) -> list[Signature]:
         """All signatures by number."""
-        return [_signature(key) for key in self.calls.listed((0,))]
-
-
-def _signature(key: tuple[Any, ...]) -> Signature:
-    positional = key[0]
-    named = (len(key) - 1 - positional) // 2
-    names, numbers = key[1 : 1 + named], key[1 + named :]
-    return Signature(numbers[:positional], tuple(zip(names, numbers[positional:], strict=True)))
-
-
-def _make_ready(raw: Any, made: list[Spec]) -> Spec:
-    spec: Spec = raw
-    return spec
-
-
-def _make_tensor(raw: Any, made: list[Spec]) -> Spec:
-    return from_key(raw)
-
-
-def _make_cache(raw: Any, made: list[Spec]) -> Spec:
-    return CacheSpec(*raw)
-
-
-def _make_tuple(raw: Any, made: list[Spec]) -> Spec:
-    return ContainerSpec(
-        "tuple", tuple([(at, made[number]) for at, number in enumerate(raw[1:])]), len(raw) - 1
-    )
-
-
-def _make_container(raw: Any, made: list[Spec]) -> Spec:
-    kind, length, *rest = raw
-    names, numbers = rest[: len(rest) // 2], rest[len(rest) // 2 :]
-    fields = [(_cut(name), made[number]) for name, number in zip(names, numbers, strict=True)]
-    return ContainerSpec(kind, tuple(fields), length)
-
-
-def _cut(name: Key) -> Key:
-    return name[:MAX_TEXT] if isinstance(name, str) else name
+        return [signature_of(key) for key in self.calls.listed((0,))]

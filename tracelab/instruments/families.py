@@ -134,7 +134,7 @@ class Families:
                 else:
                     super(base, cls).__init_subclass__(**options)
             except BaseException as error:
-                hide_our_lines(error, __file__)
+                hide_our_lines(error, file=__file__)
                 raise
             try:
                 families.born(cls)

@@ -17,7 +17,6 @@ import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import count
 from time import perf_counter_ns
 from types import CodeType, FrameType
@@ -25,44 +24,14 @@ from typing import Any
 
 from ..describe import Describer, Table, class_name, dict_of_class, file_name, mro_of
 from ..events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
-from .active import deactivate
+from . import active, torch_call
+from .known import Known, Writer
 from .tally import Tally
 from .target import Locator, Target
 
 log = logging.getLogger("tracelab")
 
 _FAULTS_BEFORE_OFF = 100
-
-
-_NOTHING = (None, None, UNKNOWN)
-
-
-@dataclass(eq=False, slots=True)
-class Known:
-    """What a recorder knows of one callee.
-
-    Most calls are like the last one of the same callee: from the same line, with one tensor of the same
-    shape and dtype.  So the last one is remembered, each side as one tuple that is replaced as a whole,
-    because threads share it: `caller` (code, instruction, depth, visit), `took` and `gave` (shape, dtype
-    of one plain CPU tensor, number of the signature or spec).  `relays`: see `_relays`.
-    """
-
-    reference: Any
-    site: int
-    may_begin: bool
-    caller: tuple[CodeType | None, int, int, int] = (None, UNKNOWN, UNKNOWN, UNKNOWN)
-    took: tuple[Any, Any, int] = _NOTHING
-    gave: tuple[Any, Any, int] = _NOTHING
-    relays: tuple[CodeType, ...] = ()
-
-
-@dataclass(eq=False, slots=True)
-class Writer:
-    """The lane of one thread while it is being written, and how many recorded calls are open in it."""
-
-    lane: Lane
-    rows: list[int]
-    depth: int = 0
 
 
 class Recorder:
@@ -85,24 +54,24 @@ class Recorder:
         self.started = perf_counter_ns()
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._depth = sys.maxsize if depth is None else depth
-        self._limit = limit
-        self._kept = count()
+        self.limit = limit
+        self.kept = count().__next__
         self._full = False
         self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
         self._dropped = Tally()
         self._writers: list[Writer] = []
-        self._local = threading.local()
+        self.local = threading.local()
 
-    # --- the hot path ---------------------------------------------------------------------------
+    # --- one call -------------------------------------------------------------------------------
 
     def enter(
         self, target: Target, it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: FrameType | None
     ) -> tuple[Writer, Known] | None:
         """Note that a call begins; None if it is not recorded."""
         try:
-            writer: Writer = self._local.writer
+            writer: Writer = self.local.writer
         except AttributeError:
-            writer = self._new_writer()
+            writer = self.new_writer()
         by_object = target.by_object or self._by_object
         known = self._books[target].get(id(it if by_object else type(it)))
         depth = writer.depth
@@ -113,63 +82,32 @@ class Recorder:
             known = self._learn(target, it)
         if not depth and not known.may_begin:
             return None
-        if depth >= self._depth or next(self._kept) >= self._limit:
+        if depth >= self._depth or self.kept() >= self.limit:
             self._full = depth < self._depth
             self._dropped.tick()
             return None
-        for relay in known.relays:
-            if caller is not None and caller.f_code is relay:
-                caller = caller.f_back
-        code, instruction, at, visit = known.caller
-        if caller is None or code is not caller.f_code or instruction != caller.f_lasti or at != depth:
-            visit = self._visit(known, caller, depth)
-        describer = self.describer
-        value: Any = args[0] if len(args) == 1 and not kwargs else None
-        if type(value) is describer.plain and not describer.modes() and value.is_cpu:
-            signature = self._took(known, value, args)
-        else:
-            signature = describer.signature(args, kwargs)
+        code, instruction, level, visit, _ = known.caller
+        if caller is None or code is not caller.f_code or instruction != caller.f_lasti or level != depth:
+            visit, _ = self.visit(known, caller, depth)
+        signature = known.takes.read(args, kwargs)
+        if signature is None:
+            signature = self.describer.usual_call(known.takes, args, kwargs)
         writer.rows += (visit, signature, perf_counter_ns())
         if target.facts is not None:
             self._keep_facts(writer, target.facts(it, args, kwargs))
         return writer, known
 
-    def _took(self, known: Known, value: Any, args: tuple[Any, ...]) -> int:
-        """The signature of a call with one plain tensor, which most often is like the last time."""
-        try:
-            shape, dtype, signature = known.took
-            if value.dtype is dtype and value.shape == shape:
-                return signature
-            signature = self.describer.signature(args, {})
-            known.took = value.shape, value.dtype, signature
-            return signature
-        except RuntimeError:  # a strided nested tensor has no shape
-            return self.describer.signature(args, {})
-
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
         now = perf_counter_ns()
-        describer = self.describer
         try:
-            if type(output) is describer.plain and not describer.modes() and output.is_cpu:
-                spec = self._gave(known, output)
-            else:
-                spec = describer.see(output)
+            spec = known.gives.read(output)
+            if spec is None:
+                spec = self.describer.usual_value(known.gives, output)
         except Exception as error:
             self.fault("leave", error)
             return
         writer.rows += (returned(depth), spec, now)
-
-    def _gave(self, known: Known, output: Any) -> int:
-        """The spec of one plain tensor, which most often is like the last time."""
-        try:
-            shape, dtype, spec = known.gave
-            if output.dtype is not dtype or output.shape != shape:
-                spec = self.describer.see(output)
-                known.gave = output.shape, output.dtype, spec
-            return spec
-        except RuntimeError:
-            return self.describer.see(output)
 
     def fail(self, writer: Writer, depth: int, error: BaseException) -> None:
         """Note that `error` left the call."""
@@ -181,38 +119,65 @@ class Recorder:
 
     # --- what happens once for each thread, callee or caller ------------------------------------
 
-    def _new_writer(self) -> Writer:
+    def new_writer(self) -> Writer:
+        """The writer of this thread, which has none yet."""
         lane = Lane(_thread_name())
         writer = Writer(lane, lane.rows)
         self._writers.append(writer)
-        self._local.writer = writer
+        self.local.writer = writer
         return writer
+
+    def meet(self, target: Target, it: Any) -> Known | None:
+        """What is known of a callee, for the hot path; None unless this recorder is alone and keeps all."""
+        if not self.locator.everything or self._depth != sys.maxsize or self._full:
+            return None
+        key = id(it if target.by_object else type(it))
+        known = self._books[target].get(key) or self._learn(target, it)
+        known.among = active.recorders
+        if known.reference is not None:
+            target.book[key] = known
+        return known
 
     def _learn(self, target: Target, it: Any) -> Known:
         book = self._books[target]
         site, may_begin = self.locator.locate(target, it)
-        known = Known(None, self.sites.number(site), may_begin, relays=_relays(target, type(it)))
+        known = Known(self, (), None, self.sites.number(site), may_begin, _relays(target, type(it)))
+        known.is_plain = target.direct and torch_call.is_plain(it)
         anchor = it if target.by_object or self._by_object else type(it)
         key = id(anchor)
+        hot = target.book
+
+        def forget(dead: Any) -> None:
+            book.pop(key, None)
+            entry = hot.get(key)
+            if entry is not None and entry.reference is dead:
+                del hot[key]
+
         try:
             # The entry goes when the object goes, before its id can be used again.
-            known.reference = weakref.ref(anchor, lambda _: book.pop(key, None))
+            known.reference = weakref.ref(anchor, forget)
         except TypeError:
             return known  # an object without weak references is looked up anew each time
         book[key] = known
         return known
 
-    def _visit(self, known: Known, caller: FrameType | None, depth: int) -> int:
+    def visit(self, known: Known, caller: FrameType | None, depth: int) -> tuple[int, int]:
+        """The number of a visit from another place than the last one, and the code of its return."""
+        end = returned(depth)
+        if caller is not None:
+            for relay in known.relays:
+                if caller is not None and caller.f_code is relay:
+                    caller = caller.f_back
         if caller is None:  # the first function of a thread that was not started by `threading`
-            return self.visits.number(Visit(known.site, UNKNOWN, depth))
+            return self.visits.number(Visit(known.site, UNKNOWN, depth)), end
         code, instruction = caller.f_code, caller.f_lasti
         place = self.callers.numbers.get((id(code), instruction))
         if place is None:
             # The row keeps the code object, so its id stays its own for as long as the recording lasts.
             place = self.callers.add((id(code), instruction), (code, instruction))
         visit = self.visits.number(Visit(known.site, place, depth))
-        known.caller = code, instruction, depth, visit
-        return visit
+        known.caller = code, instruction, depth, visit, end
+        return visit, end
 
     def _keep_facts(self, writer: Writer, facts: Mapping[str, Any] | None) -> None:
         if facts:
@@ -225,7 +190,7 @@ class Recorder:
             where = f"{place}: {class_name(type(error))}"
             self.faults[where] = times = self.faults.get(where, 0) + 1
             if sum(self.faults.values()) >= _FAULTS_BEFORE_OFF:
-                deactivate(self)
+                active.deactivate(self)
                 where += f"; recording switched off after {_FAULTS_BEFORE_OFF} of them"
             elif times > 1:
                 return
@@ -236,6 +201,8 @@ class Recorder:
 
     def close(self) -> None:
         """The recording is over: let go of the host's classes; calls that still run stay open."""
+        for target in list(self._books):
+            target.book.clear()  # another recorder meets its callees again
         self._books = defaultdict(dict)
         for writer in list(self._writers):
             writer.rows = []
@@ -250,7 +217,7 @@ class Recorder:
 
     def recording(self, meta: dict[str, Any]) -> Recording:
         """Everything seen so far; the tables and lanes are copies."""
-        lanes = [Lane(writer.lane.thread, list(writer.lane.rows)) for writer in list(self._writers)]
+        lanes = [self._settled(writer.lane) for writer in list(self._writers)]
         return Recording(
             visits=self.visits.listed(Visit(0, 0, 0)),
             sites=self.sites.listed(Site("method", "", "?", "?")),
@@ -266,6 +233,16 @@ class Recorder:
             started=self.started,
             meta=meta,
         )
+
+    def _settled(self, lane: Lane) -> Lane:
+        """A copy in which every number is one of the tables'."""
+        rows = list(lane.rows)
+        settle_call, settle_value = self.describer.settled_call, self.describer.settled_value
+        numbers = zip(rows[0::3], rows[1::3], strict=False)
+        rows[1 : len(rows) // 3 * 3 : 3] = [
+            settle_call(number) if code >= 0 else settle_value(number) for code, number in numbers
+        ][: len(rows) // 3]
+        return Lane(lane.thread, rows)
 
 
 def _thread_name() -> str:

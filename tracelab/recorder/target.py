@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..events import Site
@@ -30,6 +30,8 @@ class Target:
 
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
     `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
+    `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
+    `direct`: it is torch's own `Module.__call__`, see `torch_call`.
     `retired`: the patch was taken out; where the wrapper still stands, it passes through for ever.
     """
 
@@ -40,4 +42,6 @@ class Target:
     by_object: bool = False
     bound: bool = True
     facts: Facts | None = None
+    direct: bool = False
     retired: bool = False
+    book: dict[int, Any] = field(default_factory=dict)

@@ -1,0 +1,111 @@
+"""The general way of a call: any callable, any number of traces at once, limits and facts.
+
+It asks the active recorder to `enter`, calls the original, and reports `leave` or `fail`, by the rules that
+stand in `wrapper`, whose short way covers most calls.  With nested traces it calls, in place of the original,
+the same for the remaining recorders.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from sys import _getframe as frame_above
+from typing import Any
+
+from . import active
+from .recorder import Recorder
+from .target import Target
+from .tracebacks import hide_our_lines, unseen
+
+
+def general(target: Target, nth: int = 0) -> Callable[..., Any]:
+    """A function with the signature of `target.original` that reports each call to the active recorders.
+
+    `nth`: how many of our frames there are between it and the caller.
+    """
+    if target.bound:
+        return functools.wraps(target.original)(_reporter(target, target.original, nth=nth))
+    method = _reporter(target, _with_self(target.original))
+
+    @functools.wraps(target.original)
+    @unseen
+    def function(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(target.holder, *args, **kwargs)
+        except BaseException as error:
+            hide_our_lines(error)
+            raise
+
+    return function
+
+
+def _reporter(
+    target: Target, original: Callable[..., Any], recorders: tuple[Recorder, ...] | None = None, nth: int = 0
+) -> Callable[..., Any]:
+    """The method that calls `original` and reports to the first of `recorders` (None: those active then).
+
+    With nested traces it calls, in place of `original`, the reporter for the remaining recorders, which
+    is `nth` of our frames away from the caller.
+    """
+    is_compiling, tracing_state = compilers()
+    up = 1 + nth if target.bound else 2 + nth
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_compiling() or tracing_state() is not None:
+            return original(self, *args, **kwargs)
+        try:
+            told = active.recorders if recorders is None else recorders
+            if not told or target.retired:
+                return original(self, *args, **kwargs)
+            recorder = told[0]
+            proceed = original if len(told) == 1 else _reporter(target, original, told[1:], nth + 1)
+            try:
+                try:
+                    caller = frame_above(up)
+                except ValueError:  # no Python frame made this call
+                    caller = None
+                entered = recorder.enter(target, self, args, kwargs, caller)
+            except Exception as error:
+                recorder.fault(f"enter {target.function}", error)
+                entered = None
+            if entered is None:
+                return proceed(self, *args, **kwargs)
+            writer, known = entered
+            depth = writer.depth
+            try:
+                try:
+                    writer.depth = depth + 1
+                    output = proceed(self, *args, **kwargs)
+                except BaseException as error:
+                    recorder.fail(writer, depth, error)
+                    raise
+                finally:
+                    writer.depth = depth
+                recorder.leave(writer, known, depth, output)
+                return output
+            finally:
+                writer.depth = depth
+        except BaseException as error:
+            hide_our_lines(error)
+            raise
+
+    return unseen(method)
+
+
+def _with_self(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain function in the form of a method."""
+
+    @unseen
+    def call(_: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
+def compilers() -> tuple[Callable[[], bool], Callable[[], Any]]:
+    """How to ask whether torch is compiling or jit-tracing right now; constant where torch is not loaded."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "compiler"):
+        return (lambda: False), (lambda: None)
+    return torch.compiler.is_compiling, torch._C._get_tracing_state

@@ -1,0 +1,46 @@
+"""What a recorder remembers: of one callee `Known`, of one thread `Writer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from ..describe import Habit
+from ..events import UNKNOWN, Lane
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+
+@dataclass(eq=False, slots=True)
+class Known:
+    """What a recorder knows of one callee.
+
+    Most calls are like the last one of the same callee: from the same line, with tensors of the same shapes.
+    `caller` is the last one, one tuple that is replaced as a whole because threads share it: code,
+    instruction, depth, the number of that visit and the code of its return.  `takes` and `gives`: what
+    usually comes in and out.  `among`: the active recorders for which this was noted.  `is_plain`: a module
+    that torch calls in its usual way, see `torch_call`.  `relays`: see `recorder._relays`.  `reference` is
+    weak: the callee is the host's.
+    """
+
+    recorder: Recorder
+    among: tuple[Recorder, ...]
+    reference: Any
+    site: int
+    may_begin: bool
+    relays: tuple[CodeType, ...] = ()
+    caller: tuple[CodeType | None, int, int, int, int] = (None, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+    takes: Habit = field(default_factory=Habit)
+    gives: Habit = field(default_factory=Habit)
+    is_plain: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Writer:
+    """The lane of one thread while it is being written, and how many recorded calls are open in it."""
+
+    lane: Lane
+    rows: list[int]
+    depth: int = 0

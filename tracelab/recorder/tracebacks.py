@@ -1,0 +1,65 @@
+"""Our frames are not the host's business: they are kept out of its tracebacks and warnings.
+
+An exception that passes a wrapper loses the entry of our line.  `warnings.warn(..., stacklevel=2)` skips
+frames of the import system, so the code of our wrappers has a file name that looks like one of those: a
+warning of a traced function names the line of its caller, traced or not.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from types import CodeType, FunctionType, TracebackType
+from typing import Any, TypeVar
+
+Function = TypeVar("Function")
+
+_set_traceback = BaseException.__dict__["__traceback__"].__set__
+_get_traceback = BaseException.__dict__["__traceback__"].__get__
+_MARK = " <importlib._bootstrap>"
+"""What `warnings` looks for in the file name of a frame."""
+_OURS: dict[int, CodeType] = {}
+
+
+def ours(code: CodeType) -> CodeType:
+    """Remember that this is the code of a wrapper; there is one for each kind of wrapper, for good."""
+    _OURS[id(code)] = code
+    return code
+
+
+def unseen(function: Function) -> Function:
+    """The same function, with code that `warnings` skips."""
+    wrapper: Any = function
+    wrapper.__code__ = _marked(wrapper.__code__)
+    return function
+
+
+@functools.cache
+def _marked(code: CodeType) -> CodeType:
+    return ours(code.replace(co_filename=code.co_filename + _MARK))
+
+
+def is_ours(code: CodeType) -> bool:
+    """Whether this is the code of a wrapper."""
+    return id(code) in _OURS
+
+
+def hide_our_lines(error: BaseException, instead: Sequence[TracebackType] = (), file: str = "") -> None:
+    """Take the entries of wrappers, or of one file of ours, off the front of an exception's traceback.
+
+    `instead`: the entries that would stand there without us, outermost first.
+    """
+    entry = _get_traceback(error)
+    while entry is not None and (is_ours(entry.tb_frame.f_code) or entry.tb_frame.f_code.co_filename == file):
+        entry = entry.tb_next
+    for known in reversed(instead):
+        entry = TracebackType(entry, known.tb_frame, known.tb_lasti, known.tb_lineno)
+    _set_traceback(error, entry)
+
+
+def original_of(function: Any) -> Any:
+    """The function under wrappers of ours; any other function as it is."""
+    found = function
+    while type(found) is FunctionType and is_ours(found.__code__):
+        found = found.__dict__["__wrapped__"]
+    return found
