@@ -13,13 +13,14 @@ A new kind of value is a new file with a reader, and one branch in `describer`.
 from __future__ import annotations
 
 from .describer import Describer
-from .habits import Habit
+from .habits import Habit, Kin
 from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
 from .table import Table
 
 __all__ = [
     "Describer",
     "Habit",
+    "Kin",
     "Table",
     "class_name",
     "dict_of_class",

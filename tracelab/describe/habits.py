@@ -1,9 +1,10 @@
-"""What a callee is usually given, or usually gives: two readers, and when to make a new one.
+"""What a callee is usually given, or usually gives: its reader, and when to make a new one.
 
-Calls come in regimes: a prompt, then a token a step, then the next prompt.  So the reader before the last is
-kept too, and the two change places.  Sizes that grew by the same twice in a row will go on growing, and
-become a hole.  Where calls follow no rule a new reader each time would cost more than it earns, so after
-FREE misses one is made only at each power of two.
+Calls come in regimes: a prompt, then a token a step, then the next prompt; and the layers of a model are
+given the same.  So the last few readers of all callees of one class are kept together (`Kin`), and one that
+missed asks these first.  Sizes that grew by the same twice in a row will go on growing, and become a hole.
+Where calls follow no rule a new reader each time would cost more than it earns, so after FREE misses one is
+made only at each power of two.
 """
 
 from __future__ import annotations
@@ -15,33 +16,51 @@ from .parts import Parts, Unreadable, growing
 from .readers import Holes, Read, never
 
 FREE = 8
-"""So many misses cost a new reader each, but for the first: many callees are called once."""
+"""So many misses of a callee may cost a new reader each."""
+
+READERS = 6
+"""So many readers are kept for a class: three regimes of two widths."""
+
+
+class Kin:
+    """One side of all callees of one class: the readers made last, latest first, replaced as a whole."""
+
+    __slots__ = ("misses", "readers")
+
+    def __init__(self) -> None:
+        self.readers: tuple[Read, ...] = ()
+        self.misses = 0
 
 
 class Habit:
     """One side of one callee.  `read` is replaced as a whole: threads share it."""
 
-    __slots__ = ("_grew", "_last", "_misses", "_other", "read")
+    __slots__ = ("_grew", "_kin", "_last", "_misses", "read")
 
-    def __init__(self) -> None:
+    def __init__(self, kin: Kin) -> None:
         self.read: Read = never
-        self._other: Read = never
+        self._kin = kin
         self._last: Parts | None = None
         self._grew: Holes = ()
         self._misses = 0
 
     def again(self, *given: Any) -> int | None:
-        """What the reader before the last says; if that is a number, it is the one to ask first now."""
-        other = self._other
-        number = other(*given)
-        if number is not None:
-            self.read, self._other = other, self.read
-        return number
+        """What a reader of its kin says; if that is a number, it is the one to ask first from now on."""
+        for reader in self._kin.readers:
+            number = reader(*given)
+            if number is not None:
+                self.read = reader
+                return number
+        return None
 
     def learn(self, apart: Callable[[], Parts], make: Callable[[Parts, Holes], Read]) -> None:
         """The last value was new: make a reader from its parts, if that may pay."""
+        kin = self._kin
+        kin.misses += 1
+        if kin.misses == 1:
+            return  # many callees are called once
         misses = self._misses = self._misses + 1
-        if misses == 1 or (misses > FREE and misses & (misses - 1)):
+        if misses > FREE and misses & (misses - 1):
             return
         try:
             parts = apart()
@@ -50,4 +69,5 @@ class Habit:
         grew = growing(self._last, parts)
         holes = grew if grew == self._grew else ()
         self._last, self._grew = parts, grew
-        self._other, self.read = self.read, make(parts, holes)
+        self.read = made = make(parts, holes)
+        kin.readers = (made, *kin.readers[: READERS - 1])

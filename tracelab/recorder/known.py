@@ -1,4 +1,4 @@
-"""What a recorder remembers: of one callee `Known`, of one thread `Writer`."""
+"""What a recorder remembers: of a class of callees `Breed`, of one callee `Known`, of a thread `Writer`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,25 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-from ..describe import Habit
+from ..describe import Habit, Kin
 from ..events import UNKNOWN, Lane
 
 if TYPE_CHECKING:
     from .recorder import Recorder
+
+
+@dataclass(eq=False, slots=True)
+class Breed:
+    """What callees of one class have in common.
+
+    `is_plain`: modules that torch calls in its usual way, see `torch_call`.  `relays`: see
+    `recorder._relays`.  `takes`, `gives`: what usually comes in and out.
+    """
+
+    is_plain: bool
+    relays: tuple[CodeType, ...]
+    takes: Kin = field(default_factory=Kin)
+    gives: Kin = field(default_factory=Kin)
 
 
 @dataclass(eq=False, slots=True)
@@ -20,21 +34,20 @@ class Known:
     Most calls are like the last one of the same callee: from the same line, with tensors of the same shapes.
     `caller` is the last one, one tuple that is replaced as a whole because threads share it: code,
     instruction, depth, the number of that visit and the code of its return.  `takes` and `gives`: what
-    usually comes in and out.  `among`: the active recorders for which this was noted.  `is_plain`: a module
-    that torch calls in its usual way, see `torch_call`.  `relays`: see `recorder._relays`.  `reference` is
-    weak: the callee is the host's.
+    usually comes in and out.  `among`: the active recorders for which this was noted.  `is_plain`: it is
+    called as the breed says.  `reference` is weak: the callee is the host's.
     """
 
     recorder: Recorder
-    among: tuple[Recorder, ...]
-    reference: Any
     site: int
     may_begin: bool
-    relays: tuple[CodeType, ...] = ()
+    breed: Breed
+    is_plain: bool
+    takes: Habit
+    gives: Habit
+    reference: Any = None
+    among: tuple[Recorder, ...] = ()
     caller: tuple[CodeType | None, int, int, int, int] = (None, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
-    takes: Habit = field(default_factory=Habit)
-    gives: Habit = field(default_factory=Habit)
-    is_plain: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -22,10 +22,10 @@ from time import perf_counter_ns
 from types import CodeType, FrameType
 from typing import Any
 
-from ..describe import Describer, Table, class_name, dict_of_class, file_name, mro_of
+from ..describe import Describer, Habit, Table, class_name, dict_of_class, file_name, mro_of
 from ..events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
 from . import active, torch_call
-from .known import Known, Writer
+from .known import Breed, Known, Writer
 from .tally import Tally
 from .target import Locator, Target
 
@@ -53,6 +53,7 @@ class Recorder:
         self.faults: dict[str, int] = {}
         self.started = perf_counter_ns()
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
+        self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
         self._depth = sys.maxsize if depth is None else depth
         self.limit = limit
         self.kept = count().__next__
@@ -141,8 +142,16 @@ class Recorder:
     def _learn(self, target: Target, it: Any) -> Known:
         book = self._books[target]
         site, may_begin = self.locator.locate(target, it)
-        known = Known(self, (), None, self.sites.number(site), may_begin, _relays(target, type(it)))
-        known.is_plain = target.direct and torch_call.is_plain(it)
+        breed = self._breeds[target].get(id(type(it))) or self._breed(target, it)
+        known = Known(
+            recorder=self,
+            site=self.sites.number(site),
+            may_begin=may_begin,
+            breed=breed,
+            is_plain=breed.is_plain and torch_call.is_plain(it),
+            takes=Habit(breed.takes),
+            gives=Habit(breed.gives),
+        )
         anchor = it if target.by_object or self._by_object else type(it)
         key = id(anchor)
         hot = target.book
@@ -161,11 +170,18 @@ class Recorder:
         book[key] = known
         return known
 
+    def _breed(self, target: Target, it: Any) -> Breed:
+        # By id without a reference: at worst another class of the same id is called the general way of torch.
+        cls = type(it)
+        is_plain = target.direct and torch_call.is_usual(cls)
+        made = self._breeds[target][id(cls)] = Breed(is_plain, _relays(target, cls))
+        return made
+
     def visit(self, known: Known, caller: FrameType | None, depth: int) -> tuple[int, int]:
         """The number of a visit from another place than the last one, and the code of its return."""
         end = returned(depth)
         if caller is not None:
-            for relay in known.relays:
+            for relay in known.breed.relays:
                 if caller is not None and caller.f_code is relay:
                     caller = caller.f_back
         if caller is None:  # the first function of a thread that was not started by `threading`
@@ -204,6 +220,7 @@ class Recorder:
         for target in list(self._books):
             target.book.clear()  # another recorder meets its callees again
         self._books = defaultdict(dict)
+        self._breeds = defaultdict(dict)
         for writer in list(self._writers):
             writer.rows = []
 

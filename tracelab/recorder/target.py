@@ -32,6 +32,7 @@ class Target:
     `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
     `direct`: it is torch's own `Module.__call__`, see `torch_call`.
+    `general`: what is called where the hot path does not do, see `wrapper`.
     `retired`: the patch was taken out; where the wrapper still stands, it passes through for ever.
     """
 
@@ -43,5 +44,6 @@ class Target:
     bound: bool = True
     facts: Facts | None = None
     direct: bool = False
+    general: Any = None
     retired: bool = False
     book: dict[int, Any] = field(default_factory=dict)

@@ -61,15 +61,16 @@ def is_as_known(call: Any) -> bool:
     )
 
 
+def is_usual(cls: type) -> bool:
+    """Whether a class of modules leaves everything to torch that happens before `forward`."""
+    usual = (sys.modules["torch.nn"].Module, object)
+    return not any(_OWN & dict_of_class(above).keys() for above in mro_of(cls) if above not in usual)
+
+
 def is_plain(module: Any) -> bool:
-    """Whether torch finds its own attributes on a module, each where it is by default."""
-    if not all(name in instance_dict(module) for name in HOOKS) or "_call_impl" in instance_dict(module):
-        return False
-    classes = mro_of(type(module))
-    base = sys.modules["torch.nn"].Module
-    return not any(
-        _OWN & dict_of_class(cls).keys() for cls in classes if cls is not base and cls is not object
-    )
+    """The same for one module of such a class."""
+    own = instance_dict(module)
+    return "_call_impl" not in own and all(name in own for name in HOOKS)
 
 
 def replay(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracebackType | None:

@@ -50,13 +50,12 @@ def wrap(target: Target) -> Call:
 def _wrapper(target: Target) -> Call:
     original, book, by_object = target.original, target.book, target.by_object
     is_compiling, tracing_state = compilers()
-    otherwise = general(target, nth=1)
     torch: Any = sys.modules["torch.nn.modules.module"] if target.direct else None
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         if is_compiling() or tracing_state() is not None:
             return original(self, *args, **kwargs)
-        way, direct = otherwise, False
+        way, direct = None, False
         try:
             try:
                 known = book.get(id(self if by_object else type(self)))
@@ -101,7 +100,7 @@ def _wrapper(target: Target) -> Call:
                 active.fault(f"enter {target.function}", error)
                 known, way, direct = None, original, False
             if known is None:
-                return way(self, *args, **kwargs)
+                return (way or _otherwise(target))(self, *args, **kwargs)
             try:
                 try:
                     writer.depth = depth + 1
@@ -132,6 +131,13 @@ def _wrapper(target: Target) -> Call:
             raise
 
     return method
+
+
+def _otherwise(target: Target) -> Call:
+    """The general way, made when it is first needed: most targets of a trace are never called."""
+    made: Call = target.general or general(target, nth=1)
+    target.general = made
+    return made
 
 
 def _meet(target: Target, it: Any) -> Known | None:
