@@ -23,7 +23,8 @@ from typing import Any
 
 from ..describe import dict_of_class, mro_of
 from ..patching import Patches, PatchPoint
-from ..recorder import Facts, Target, active, hide_our_lines, wrap
+from ..recorder import Facts, Target, active, hide_our_lines
+from .kept import Barren, Wrappers
 
 _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 
@@ -61,6 +62,8 @@ class Families:
         self._families = families
         self._bases: dict[int, list[Family]] = {}
         self._targets: list[Target] = []
+        self._barren = Barren()
+        self._kept = Wrappers()
 
     @property
     def modules(self) -> list[str]:
@@ -100,8 +103,13 @@ class Families:
         self._patch(holder, name, Family("", (name,), kind, by_object=hasattr(holder, "forward")))
 
     def _adopt(self, cls: type, family: Family) -> None:
-        for name in family.methods_of(cls):
+        if self._barren.knows(cls, id(family)):
+            return
+        names = family.methods_of(cls)
+        for name in names:
             self._patch(cls, name, family)
+        if not names:
+            self._barren.note(cls, id(family))
 
     def _patch(self, holder: Any, name: str, family: Family) -> None:
         raw = vars(holder)[name]
@@ -110,6 +118,7 @@ class Families:
         def wrapped(original: Any) -> Any:
             target = Target(
                 kind=family.kind,
+                name=name,
                 function="forward" if family.kind == "module" else name,
                 original=original,
                 holder=holder,
@@ -117,8 +126,9 @@ class Families:
                 bound=bound,
                 facts=family.facts.get(name),
             )
-            self._targets.append(target)
-            return wrap(target)
+            made: Target = self._kept.again(target)
+            self._targets.append(made)
+            return made.wrapper
 
         self._patches.own(holder, name, wrapped)
 

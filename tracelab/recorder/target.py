@@ -26,24 +26,27 @@ class Locator(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Target:
-    """What stands behind one wrapper.
+    """What stands behind one wrapper: `original`, which `holder` has under `name`.
 
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
     `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
     `direct`: it is torch's own `Module.__call__`, see `torch_call`.
     `general`: what is called where the hot path does not do, see `wrapper`.
-    `retired`: the patch was taken out; where the wrapper still stands, it passes through for ever.
+    `wrapper`: what stands there now.  `retired`: the patch was taken out; where the wrapper still stands, it
+    passes through until a later trace puts it in again.
     """
 
     kind: str
     function: str
     original: Any
     holder: Any
+    name: str = ""
     by_object: bool = False
     bound: bool = True
     facts: Facts | None = None
     direct: bool = False
     general: Any = None
+    wrapper: Any = None
     retired: bool = False
     book: dict[int, Any] = field(default_factory=dict)
