@@ -1,0 +1,83 @@
+"""The rows of one lane become blocks, every few thousand events, in the thread that wrote them.
+
+Whatever can be done for all events at once is done by slices, `map`, `itemgetter` and `array`; Python's own
+bytecode runs once for each segment and once for each number that is new in these rows.
+
+Figures (one core, CPython 3.11, blocks of 4,000 calls): a repeated step of 65 calls whose ten variables grow
+costs FIGURE us a call, one of 215 calls FIGURE us; calls that never repeat 1.5 us.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+
+from ..events import FACT, Visit, raised, returned
+from ..forms import Meaning
+from .assembly import Assembly
+from .block import Block
+from .codes import settle_facts
+from .cuts import cuts, positions
+from .known import Known
+from .tables import Tables
+
+
+class Packer:
+    """Packs the rows of one lane; its tables are what the blocks are read with."""
+
+    def __init__(
+        self,
+        given: Callable[[int], Meaning],
+        came: Callable[[int, int], Meaning],
+        visits: Sequence[Visit],
+        summary: bool = False,
+    ) -> None:
+        """`given`: what the number of a signature means.  `came`: what the number in a row with this code means.
+
+        `visits`: the table of the recording.  `summary`: keep the clocks of calls at the top of a segment
+        only, and sums of the times of all others.
+        """
+        self.tables = Tables(visits)
+        self._given = given
+        self._came = came
+        self._summary = summary
+
+    def pack(self, rows: list[int]) -> tuple[Block, int]:
+        """Pack events from the front, up to the last good cut; and how many ints that were."""
+        return self._pack(rows, False)
+
+    def pack_all(self, rows: list[int]) -> Block:
+        """Pack all whole events."""
+        return self._pack(rows, True)[0]
+
+    def _pack(self, rows: list[int], everything: bool) -> tuple[Block, int]:
+        whole = len(rows) // 3 * 3
+        codes, clocks = rows[0:whole:3], rows[2:whole:3]
+        packed = packed_codes(codes, clocks)
+        ends = cuts(packed)
+        if not ends or everything:
+            if len(codes) not in ends[-1:]:
+                ends.append(len(codes))
+        assembly = Assembly(self.tables, self._known())
+        assembly.sort(packed, tuple(rows[1:whole:3]), ends)
+        return assembly.block(clocks, self._summary), 3 * ends[-1]
+
+    def _known(self) -> tuple[Known, ...]:
+        came = self._came
+        looks = (
+            self._given,
+            lambda number: came(returned(0), number),
+            lambda number: came(raised(0), number),
+            lambda number: came(FACT, number),
+        )
+        return tuple([Known(self.tables, look) for look in looks])
+
+
+def packed_codes(codes: list[int], clocks: list[int]) -> bytes:
+    """The codes of events as bytes, four each; facts in `codes` and `clocks` are settled."""
+    packed = array("i", codes).tobytes()
+    facts = positions(packed, FACT)
+    if facts:
+        settle_facts(codes, clocks, facts)
+        packed = array("i", codes).tobytes()
+    return packed
