@@ -192,8 +192,8 @@ _FILL: dict[str, Callable[[Form, Sizes], Filled]] = {
     "cache": _fill_cache,
     "container": _fill_container,
     "given": _fill_given,
-    "opaque": lambda form, sizes: form.details[0],  # type: ignore[no-any-return]
-    "error": lambda form, sizes: form.details[0],  # type: ignore[no-any-return]
+    "opaque": lambda form, sizes: form.details[0],
+    "error": lambda form, sizes: form.details[0],
     "fact": lambda form, sizes: sizes[0],
     "nothing": lambda form, sizes: None,
 }

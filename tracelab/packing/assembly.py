@@ -1,8 +1,8 @@
 """One block while it is made: segments find their templates, then the variables of all instances are told.
 
 A segment is tried against the shapes that its codes have shown, the latest first.  If what the shape picks,
-spread again, is the segment, then the forms of the picked numbers say which template it is.  Numbers that were
-picked before in this block were looked up before.
+spread again, is the segment, then the forms of the picked numbers say which template it is.  Numbers that
+were picked before in this block were looked up before.
 
 Not every repetition is worth it: a template with few instances, whose variables all move, takes more room
 than its events do.  Those instances stay loose.
@@ -70,7 +70,8 @@ class Assembly:
                     instances[template] = [picked]
 
     def _forms(self, shape: Shape, picked: Numbers) -> tuple[int, ...]:
-        start, forms = 0, []
+        forms: list[int] = []
+        start = 0
         for known, end in zip(self._known, shape.bounds, strict=True):
             if end > start:
                 forms += map(known.__getitem__, picked[start:end])
@@ -112,7 +113,8 @@ class Assembly:
         if column.count(first) == len(column):
             return known.meaning(first)
         sizes = list(zip(*map(known.sizes.__getitem__, column), strict=True))
-        base, moving = [], []
+        base: list[int] = []
+        moving: list[int | Series] = []
         for at, values in enumerate(sizes):
             if values.count(values[0]) == len(values):
                 base.append(values[0])

@@ -6,8 +6,8 @@
     loose_*     the events of the stretches: how many in each, and their codes and meanings one after another
     first, gaps the clocks, as the time from each event to the next
 
-A variable that means the same in all instances is the id of that meaning.  One that moves is a tuple: the id of
-a meaning with zeros at the sizes that move, then for each such size its position and its series.
+A variable that means the same in all instances is the id of that meaning.  One that moves is a tuple: the
+id of a meaning with zeros at the sizes that move, then for each such size its position and its series.
 
 Figures: a step of 65 calls in which ten values grow costs 8.6 bytes a call, 8 of which are clocks.
 """

@@ -1,7 +1,7 @@
 """The codes of events inside a block, and the four sorts of numbers that come with them.
 
-A row of a fact has no clock: its third int is a depth.  Inside a block every event has a clock (a fact that of
-the event before it), so the depth becomes part of the code.  The number of an event is looked up in one of
+A row of a fact has no clock: its third int is a depth.  Inside a block every event has a clock (a fact that
+of the event before it), so the depth becomes part of the code.  The number of an event is looked up in one of
 four tables, and which one is a matter of its code.
 """
 

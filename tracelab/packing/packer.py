@@ -32,7 +32,7 @@ class Packer:
         visits: Sequence[Visit],
         summary: bool = False,
     ) -> None:
-        """`given`: what the number of a signature means.  `came`: what the number in a row with this code means.
+        """`given`: what the number of a signature means.  `came`: what the number in any other row means.
 
         `visits`: the table of the recording.  `summary`: keep the clocks of calls at the top of a segment
         only, and sums of the times of all others.
@@ -55,9 +55,8 @@ class Packer:
         codes, clocks = rows[0:whole:3], rows[2:whole:3]
         packed = packed_codes(codes, clocks)
         ends = cuts(packed)
-        if not ends or everything:
-            if len(codes) not in ends[-1:]:
-                ends.append(len(codes))
+        if (everything or not ends) and len(codes) not in ends[-1:]:
+            ends.append(len(codes))
         assembly = Assembly(self.tables, self._known())
         assembly.sort(packed, tuple(rows[1:whole:3]), ends)
         return assembly.block(clocks, self._summary), 3 * ends[-1]

@@ -1,7 +1,7 @@
 """What equal segments have in common, from the general to the particular: group, shape, template.
 
     Group       the same codes: the same calls of the same sites from the same places, ending the same way
-    Shape       and the same numbers at the same places: where the first output comes in again, it does so in all
+    Shape       and the same numbers at the same places: what was seen twice is seen twice in all
     Template    and the numbers mean the same forms
 
 What is left of one instance is the tuple of its distinct numbers, its variables: ten instead of a hundred and
@@ -24,7 +24,7 @@ from .times import Times
 Numbers = tuple[int, ...]
 
 MANY = 4
-"""So many shapes of a group, and templates of a shape, are made at once; further ones at their second sight."""
+"""So many shapes of a group, and templates of a shape, are made at once, further ones when seen twice."""
 
 
 class Group:

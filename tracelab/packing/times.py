@@ -16,9 +16,9 @@ from .nest import Nest
 
 
 class Times(NamedTuple):
-    """Sums over `count` instances, one for each call of a template, in nanoseconds."""
+    """Sums over so many instances, one for each call of a template, in nanoseconds."""
 
-    count: int
+    instances: int
     totals: tuple[int, ...]
     shortest: tuple[int, ...]
     longest: tuple[int, ...]
@@ -27,7 +27,7 @@ class Times(NamedTuple):
     def and_also(self, other: Times) -> Times:
         """The sums over the instances of both."""
         return Times(
-            self.count + other.count,
+            self.instances + other.instances,
             tuple(map(add, self.totals, other.totals)),
             tuple(map(min, self.shortest, other.shortest)),
             tuple(map(max, self.longest, other.longest)),
@@ -40,7 +40,8 @@ def times_of(nest: Nest, instances: Sequence[Sequence[int]]) -> Times:
     # An itemgetter of one place gives no tuple: a first place is asked for twice and left out.
     begin, end = itemgetter(0, *nest.entries), itemgetter(0, *nest.exits)
     starts = [begin(clocks)[1:] for clocks in instances]
-    durations = list(zip(*[map(sub, end(clocks)[1:], start) for clocks, start in zip(instances, starts)]))
+    ends = [end(clocks)[1:] for clocks in instances]
+    durations = list(zip(*[map(sub, *pair) for pair in zip(ends, starts, strict=True)], strict=True))
     first = sum([clocks[0] for clocks in instances])
     return Times(
         len(instances),

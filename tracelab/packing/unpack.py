@@ -13,6 +13,8 @@ from .series import value_at
 from .tables import Tables
 from .template import Template
 
+Event = tuple[int, Meaning, int]
+
 
 class Segment(NamedTuple):
     """One segment of a block, or one stretch of loose events."""
@@ -65,9 +67,7 @@ def meaning_at(variable: Variable, tables: Tables, instance: int) -> Meaning:
     return Meaning(form, tuple(moved))
 
 
-def events(
-    block: Block, tables: Tables, segment: Segment, clocks: list[int]
-) -> Iterator[tuple[int, Meaning, int]]:
+def events(block: Block, tables: Tables, segment: Segment, clocks: list[int]) -> Iterator[Event]:
     """(code, meaning, clock) of each event of a segment, with codes as blocks have them."""
     told = meanings(block, tables, segment)
     template = segment.template
@@ -83,10 +83,10 @@ def events(
     return zip(template.group.codes, [told[place] for place in template.shape.places], own, strict=True)
 
 
-def unpack(block: Block, tables: Tables) -> list[tuple[int, Meaning, int]]:
+def unpack(block: Block, tables: Tables) -> list[Event]:
     """The rows that were packed, with meanings for numbers; where times are summed up, with mean clocks."""
     clocks = block.clocks()
-    rows: list[tuple[int, Meaning, int]] = []
+    rows: list[Event] = []
     for segment in segments(block, tables):
         for code, meaning, clock in events(block, tables, segment, clocks):
             plain = row_code(code)
@@ -100,8 +100,8 @@ def _guessed(template: Template, kept: list[int]) -> list[int]:
     assert times is not None
     clocks = [kept[0]] * len(template.group.codes)
     for call, (entry, exit) in enumerate(zip(nest.entries, nest.exits, strict=True)):
-        clocks[entry] = kept[0] + times.offsets[call] // times.count
-        clocks[exit] = clocks[entry] + times.totals[call] // times.count
+        clocks[entry] = kept[0] + times.offsets[call] // times.instances
+        clocks[exit] = clocks[entry] + times.totals[call] // times.instances
     for position, clock in zip(nest.kept, kept, strict=True):
         clocks[position] = clock
     return clocks
