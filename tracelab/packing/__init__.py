@@ -8,6 +8,7 @@ the instances of a block, is a constant or a few arithmetic runs.
     cuts        where a lane is cut into segments
     nest        who called whom inside a segment
     template    group, shape, template: what equal segments have in common
+    listed      numbers of a recording whose tables are complete
     known       what the numbers of these rows mean
     tables      what all blocks of a lane share
     series      the values of one size, as arithmetic runs
@@ -21,22 +22,39 @@ the instances of a block, is a constant or a few arithmetic runs.
 from __future__ import annotations
 
 from .block import LOOSE, Block
-from .nest import Nest
-from .packer import Packer
+from .codes import depth_of, is_fact, row_code, sort_of
+from .listed import Book, Listed, tail
+from .nest import Nest, nearest
+from .packer import Packer, packed_codes
+from .picker import picker
 from .tables import Tables
 from .template import Template
 from .times import Times
-from .unpack import Segment, segments, unpack
+from .unpack import Event, Segment, events, meaning_at, meanings, segments, unpack
 
 __all__ = [
     "LOOSE",
     "Block",
+    "Book",
+    "Event",
+    "Listed",
     "Nest",
     "Packer",
     "Segment",
     "Tables",
     "Template",
     "Times",
+    "depth_of",
+    "events",
+    "is_fact",
+    "meaning_at",
+    "meanings",
+    "nearest",
+    "packed_codes",
+    "picker",
+    "row_code",
     "segments",
+    "sort_of",
+    "tail",
     "unpack",
 ]

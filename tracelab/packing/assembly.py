@@ -89,9 +89,10 @@ class Assembly:
                 variables[template] = told
         chosen = [template if template in variables else None for template in self._templates]
         loose = self._stretches(chosen)
-        kept = summed_up(chosen, self._ends, clocks) if summary else clocks[: self._ends[-1]]
+        events = self._ends[-1] if self._ends else 0
+        kept = summed_up(chosen, self._ends, clocks) if summary else clocks[:events]
         return Block(
-            events=self._ends[-1],
+            events=events,
             templates=_merged(chosen),
             kinds=tuple([template.number for template in variables if template]),
             variables=tuple(variables.values()),

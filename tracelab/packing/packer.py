@@ -38,8 +38,8 @@ class Packer:
         only, and sums of the times of all others.
         """
         self.tables = Tables(visits)
-        self._given = given
-        self._came = came
+        self.given = given
+        self.came = came
         self._summary = summary
 
     def pack(self, rows: list[int]) -> tuple[Block, int]:
@@ -55,16 +55,17 @@ class Packer:
         codes, clocks = rows[0:whole:3], rows[2:whole:3]
         packed = packed_codes(codes, clocks)
         ends = cuts(packed)
-        if (everything or not ends) and len(codes) not in ends[-1:]:
+        if (everything or not ends) and codes and len(codes) not in ends[-1:]:
             ends.append(len(codes))
         assembly = Assembly(self.tables, self._known())
         assembly.sort(packed, tuple(rows[1:whole:3]), ends)
-        return assembly.block(clocks, self._summary), 3 * ends[-1]
+        block = assembly.block(clocks, self._summary)
+        return block, 3 * block.events
 
     def _known(self) -> tuple[Known, ...]:
-        came = self._came
+        came = self.came
         looks = (
-            self._given,
+            self.given,
             lambda number: came(returned(0), number),
             lambda number: came(raised(0), number),
             lambda number: came(FACT, number),

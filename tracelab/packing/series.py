@@ -1,8 +1,8 @@
 """The values that one size takes over the instances of a block, as short as they can be said.
 
 A cache grows by one with every step, so its lengths 5, 6, 7, ... 64 are one arithmetic run `(5, 1, 60)`:
-first, delta, count.  A series is a flat tuple of such runs; where runs would be longer than the numbers themselves
-(batches that are padded to anything), it is the numbers, in the narrowest array that holds them.
+first, delta, count.  A series is a flat tuple of such runs; where runs would be longer than the numbers
+themselves (batches that are padded to anything), it is the numbers, in the narrowest array that holds them.
 """
 
 from __future__ import annotations
