@@ -162,7 +162,9 @@ def loop(steps: int, clock: int = 0) -> list[int]:
         at = clock + 100 * number
         rows += enter("B", 1, at + 1, number % 2)
         for inner in range(6):
-            rows += enter("CD"[inner % 2], 2, at + 2 + 2 * inner) + leave(2, at + 3 + 2 * inner, 2 + number % 2)
+            rows += enter("CD"[inner % 2], 2, at + 2 + 2 * inner) + leave(
+                2, at + 3 + 2 * inner, 2 + number % 2
+            )
         rows += (fail if number == 17 else leave)(1, at + 50, 1)
     return rows + leave(0, clock + 100 * steps, 0)
 

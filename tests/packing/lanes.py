@@ -91,3 +91,23 @@ def loop(calls: int, steps: int, growing: int = 10) -> list[int]:
         rows += step(calls, number, rows[-1], growing=growing)
     rows += [returned(1), 2, rows[-1] + 5]
     return rows + [raised(0), 1, rows[-1] + 9]
+
+
+def grown(seed: int, calls: int) -> tuple[list[int], int]:
+    """A random forest over 400 visits with random known numbers, of at least so many calls; and how many."""
+    choice = random.Random(seed)
+    rows: list[int] = []
+    clock = 0
+
+    def call(depth: int) -> None:
+        nonlocal clock
+        clock += choice.randrange(1000, 9000)
+        rows.extend((10 * depth + choice.randrange(10), choice.randrange(300), clock))
+        while depth < 39 and choice.random() < 0.45:
+            call(depth + 1)
+        clock += choice.randrange(1000, 9000)
+        rows.extend((returned(depth), choice.randrange(300), clock))
+
+    while len(rows) < calls * 6:
+        call(0)
+    return rows, len(rows) // 6

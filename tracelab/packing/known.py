@@ -16,11 +16,12 @@ from .tables import Tables
 class Known(dict[int, int]):
     """Number to id of its form; the missing are looked up."""
 
-    __slots__ = ("_ids", "_look", "_tables", "sizes")
+    __slots__ = ("_forms", "_ids", "_look", "_tables", "sizes")
 
     def __init__(self, tables: Tables, look: Callable[[int], Meaning]) -> None:
         super().__init__()
         self._tables = tables
+        self._forms = tables.form_ids
         self._look = look
         self._ids: dict[int, int] = {UNKNOWN: 0}
         self[UNKNOWN] = 0
@@ -28,7 +29,10 @@ class Known(dict[int, int]):
 
     def __missing__(self, number: int) -> int:
         form, self.sizes[number] = self._look(number)
-        found = self[number] = self._tables.form(form)
+        found = self._forms.get(form)
+        if found is None:
+            found = self._tables.form(form)
+        self[number] = found
         return found
 
     def meaning(self, number: int) -> int:

@@ -23,17 +23,17 @@ class Tables:
         self.meanings: list[Meaning] = [Meaning(NOTHING, ())]
         self.templates: list[Template] = []
         self.groups: dict[bytes, Group] = {}
-        self._form_ids: dict[Form, int] = {NOTHING: 0}
+        self.form_ids: dict[Form, int] = {NOTHING: 0}
         self._meaning_ids: dict[tuple[int, Sizes], int] = {(0, ()): 0}
         self._seen = Seen(4096)
 
     def form(self, form: Form) -> int:
         """The id of a form."""
-        number = self._form_ids.get(form)
+        number = self.form_ids.get(form)
         if number is None:
             number = len(self.forms)
             self.forms.append(form)
-            self._form_ids[form] = number
+            self.form_ids[form] = number
         return number
 
     def meaning(self, form: int, sizes: Sizes) -> int:
