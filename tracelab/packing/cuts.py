@@ -1,10 +1,11 @@
 """Where a lane is cut into segments.
 
 Equal steps can only be found if they are cut at the same place.  A step is one call of something, and its end
-says its depth; so the cuts are ends of one depth: the smallest one that has at least FEW ends in these rows.
-In a loop that decodes, that is the depth of the model's forward; in a loop that trains, depth 0.  A segment
-of less than SHORT events goes on after its end: small helpers (a mask, a position) join the big call that
-comes after them.
+says its depth, so the cuts are ends of one depth: the smallest at which most of the rows are segments that
+come again.  In a loop that decodes, that is the depth of the model's forward; in a loop that trains, depth 0.
+(The smallest with many ends would not do: beam search begins with a dozen small helpers one level higher, and
+whole `generate` calls of any length are never equal.)  A segment of less than SHORT events goes on after its
+end: small helpers join the big call that comes after them.
 
 The codes are searched as bytes: `bytes.find` of one byte passes 8,000 events in a microsecond or two, a loop
 over ints would take that time for every twenty.
@@ -16,6 +17,7 @@ import struct
 import sys
 from array import array
 from collections import Counter
+from collections.abc import Container, Iterator
 
 from ..events import raised, returned
 from .codes import depth_of, is_fact
@@ -26,19 +28,51 @@ TRIED = 6
 """So many depths are searched for one by one; the depths of deeper recursion are counted all at once."""
 
 
-def cuts(codes: bytes) -> list[int]:
-    """The positions, in events, after which to cut; none where no depth has enough ends."""
+def cuts(codes: bytes, known: Container[bytes] = ()) -> list[int]:
+    """The positions, in events, after which to cut; none where no depth has enough ends.
+
+    `known`: codes of segments that came before.
+    """
+    best: list[int] = []
+    most = -1
+    for ends in _candidates(codes):
+        chosen = _long_enough(ends)
+        again = _again(codes, chosen, known)
+        if again > most:
+            best, most = chosen, again
+        if 8 * again >= len(codes):  # that is half of the events
+            break
+    return best
+
+
+def _candidates(codes: bytes) -> Iterator[list[int]]:
+    """The ends of each depth that has enough of them, from the smallest depth on."""
     lows = low_bytes(codes)
+    found = 0
     for depth in range(TRIED):
         ends = _ends_at(codes, lows, depth)
         if len(ends) >= FEW:
-            return _long_enough(ends)
+            found += 1
+            yield ends
+    if found:
+        return
     counts: Counter[int] = Counter()
     for code, count in Counter(array("i", codes)).items():
         if code <= returned(TRIED) and not is_fact(code):
             counts[depth_of(code)] += count
     depths = [depth for depth, count in counts.items() if count >= FEW]
-    return _long_enough(_ends_at(codes, lows, min(depths))) if depths else []
+    if depths:
+        yield _ends_at(codes, lows, min(depths))
+
+
+def _again(codes: bytes, ends: list[int], known: Container[bytes]) -> int:
+    """How many events are in segments that came before, or come more than once."""
+    counts: Counter[bytes] = Counter()
+    start = 0
+    for end in ends:
+        counts[codes[4 * start : 4 * end]] += 1
+        start = end
+    return sum([len(one) // 4 * count for one, count in counts.items() if count > 1 or one in known])
 
 
 def _ends_at(codes: bytes, lows: bytes, depth: int) -> list[int]:

@@ -54,7 +54,7 @@ class Packer:
         whole = len(rows) // 3 * 3
         codes, clocks = rows[0:whole:3], rows[2:whole:3]
         packed = packed_codes(codes, clocks)
-        ends = cuts(packed)
+        ends = cuts(packed, self.tables.groups)
         if (everything or not ends) and codes and len(codes) not in ends[-1:]:
             ends.append(len(codes))
         assembly = Assembly(self.tables, self._known())
