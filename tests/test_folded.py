@@ -5,6 +5,9 @@ The oracle is the flat fold, which has its own oracle in `test_fold_forests`.
 
 from __future__ import annotations
 
+import copy
+import pickle
+import time
 from typing import Any
 
 import pytest
@@ -23,6 +26,12 @@ from tracelab.fold import fold
 from tracelab.forms import split
 
 PROGRAMS = [name for name in dir(tests.test_fold) if name.startswith("test_") and "million" not in name]
+
+
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments from 8 events on, so that small examples have many of them."""
+    monkeypatch.setattr("tracelab.packing.cuts.SHORT", 8)
 
 
 def same(flat: Columns, other: Columns) -> None:
@@ -156,12 +165,12 @@ def test_two_threads(
 
 
 def loop(steps: int, clock: int = 0) -> list[int]:
-    """A root whose every child makes six calls; two inputs and two outputs take turns."""
+    """A root whose every child makes fifteen calls; two inputs and two outputs take turns."""
     rows = enter("A", 0, clock, 1)
     for number in range(steps):
         at = clock + 100 * number
         rows += enter("B", 1, at + 1, number % 2)
-        for inner in range(6):
+        for inner in range(15):
             rows += enter("CD"[inner % 2], 2, at + 2 + 2 * inner) + leave(
                 2, at + 3 + 2 * inner, 2 + number % 2
             )
@@ -171,12 +180,12 @@ def loop(steps: int, clock: int = 0) -> list[int]:
 
 def test_steps_of_a_loop_stay_folded() -> None:
     program = recording(Lane("main", loop(40)))
-    columns = fold(packed(program, [600] * 20), STARTED + 10_000)
+    columns = fold(packed(program, [1500] * 20), STARTED + 10_000)
     assert isinstance(columns, Folded)
     same(fold(program, STARTED + 10_000), columns)
-    # 40 steps of 7 calls, of which one fails; the first sight of each is loose: most have an earlier twin
-    assert len(columns) == 281
-    assert sum(columns.twin(row) < row for row in range(len(columns))) > 7 * 25
+    # 40 steps of 16 calls, of which one fails; the first sight of each is loose: most have an earlier twin
+    assert len(columns) == 641
+    assert sum(columns.twin(row) < row for row in range(len(columns))) > 16 * 25
 
 
 def test_threads_one_after_another_stay_folded_and_others_do_not() -> None:
@@ -197,7 +206,7 @@ def test_a_column_is_read_like_an_array() -> None:
     assert columns.start[3:9] == flat.start[3:9].tolist()
     assert columns.parent[::-50] == flat.parent[::-50].tolist()
     assert columns.duration.tolist() == flat.duration.tolist()
-    for row in (141, -142):  # 1 + 20 * 7 rows
+    for row in (321, -322):  # 1 + 20 * 16 rows
         with pytest.raises(IndexError):
             columns.site[row]
     with pytest.raises(TypeError):
@@ -207,6 +216,28 @@ def test_a_column_is_read_like_an_array() -> None:
 def test_numbers_never_change_and_tables_grow_by_looking() -> None:
     columns = fold(packed(recording(Lane("main", loop(40)))), STARTED + 9_000)
     before = list(columns.specs)
-    first = [columns.output[row] for row in range(100, 120)]
-    assert list(columns.output)[100:120] == first
+    first = [columns.output[row] for row in range(200, 220)]
+    assert list(columns.output)[200:220] == first
     assert columns.specs[: len(before)] == before
+
+
+def test_a_folded_trace_can_be_copied_and_pickled() -> None:
+    columns = fold(packed(recording(Lane("main", loop(40)))), STARTED + 9_000)
+    assert isinstance(columns, Folded)
+    rows = seen(columns)
+    for again in (copy.deepcopy(Trace(columns)), pickle.loads(pickle.dumps(Trace(columns)))):
+        assert isinstance(again.columns, Folded)
+        assert seen(again.columns) == rows
+
+
+def test_what_is_read_of_a_million_calls_is_read_at_once() -> None:
+    rows = loop(62_500)  # of 16 calls
+    columns = fold(packed(recording(Lane("main", rows)), [24_000] * 300), STARTED + 10**8)
+    assert isinstance(columns, Folded)
+    began = time.process_time()
+    assert len(columns) == 1_000_001
+    assert len(columns.rows_at([False, True, False, False])) == 62_500
+    assert columns.status.count(0) == 1_000_000  # the step that failed
+    assert len(columns.children_of(0)) == 62_500
+    assert columns.subtree_size(0) == 1_000_000
+    assert time.process_time() - began < 1  # 0.1 s on a quiet machine

@@ -43,6 +43,12 @@ def unpacked(packing: Packer, blocks: list[Block]) -> list[tuple[int, Meaning, i
     return [row for block in blocks for row in unpack(block, packing.tables)]
 
 
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments from 8 events on, so that small examples have many of them."""
+    monkeypatch.setattr("tracelab.packing.cuts.SHORT", 8)
+
+
 DEPTHS = st.integers(0, 5)
 CLOCKS = st.integers(0, 5000) | st.integers(-(2**70), 2**70)
 NUMBERS = st.integers(-1, 5)

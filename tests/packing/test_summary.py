@@ -15,7 +15,7 @@ STEPS = 30
 
 
 def program() -> list[int]:
-    """A root and thirty steps of six calls that take all sorts of times."""
+    """A root and thirty steps of sixteen calls that take all sorts of times."""
     ticks = random.Random(3)
     clock = 0
     rows = enter("A", 0, 0)
@@ -27,7 +27,7 @@ def program() -> list[int]:
 
     for _ in range(STEPS):
         rows += enter("B", 1, tick(), 1)
-        for name in "CDC":
+        for name in "CDC" * 3:
             rows += enter(name, 2, tick(), 2)
             if name == "D":
                 rows += enter("A", 3, tick()) + leave(3, tick(), 3)
@@ -40,7 +40,7 @@ def program() -> list[int]:
 def both() -> tuple[Columns, Folded]:
     made = recording(Lane("main", program()))
     exact = fold(made, STARTED + 99_999)
-    summary = fold(packed(made, [600] * 4, summary=True), STARTED + 99_999)
+    summary = fold(packed(made, [1600] * 4, summary=True), STARTED + 99_999)
     assert isinstance(summary, Folded)
     return exact, summary
 
@@ -61,14 +61,14 @@ def test_calls_at_the_top_have_their_own_times_and_others_sums() -> None:
     steps = summary.rows_at([False, True, False, False])
     # the root, and "B" as a step; the first two steps come loose
     assert own[0] == 0
-    assert [row for row in steps if summary.parent[row] == 0] == [1 + 6 * step for step in range(STEPS)]
-    assert [row for row in own if row > 12] == [1 + 6 * step for step in range(2, STEPS)]
+    assert [row for row in steps if summary.parent[row] == 0] == [1 + 16 * step for step in range(STEPS)]
+    assert [row for row in own if row > 32] == [1 + 16 * step for step in range(2, STEPS)]
 
 
 def test_the_sums_are_those_of_the_exact_times() -> None:
     exact, summary = both()
-    for call in range(1, 6):
-        rows = [1 + 6 * step + call for step in range(2, STEPS)]
+    for call in range(1, 16):
+        rows = [1 + 16 * step + call for step in range(2, STEPS)]
         durations = [exact.duration[row] for row in rows]
         offsets = [exact.start[row] - exact.start[row - call] for row in rows]
         for row in rows:

@@ -16,14 +16,15 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Container, Iterator
 
 from ..events import raised, returned
 from .codes import depth_of, is_fact
 
-FEW = 8
-SHORT = 8
+FEW = 3
+SHORT = 32
 TRIED = 6
 """So many depths are searched for one by one; the depths of deeper recursion are counted all at once."""
 
@@ -35,26 +36,28 @@ def cuts(codes: bytes, known: Container[bytes] = ()) -> list[int]:
     """
     best: list[int] = []
     most = -1
+    above: list[int] = []
     for ends in _candidates(codes):
-        chosen = _long_enough(ends)
-        again = _again(codes, chosen, known)
-        if again > most:
-            best, most = chosen, again
-        if 8 * again >= len(codes):  # that is half of the events
-            break
+        if len(ends) >= FEW:
+            chosen = _long_enough(ends)
+            again = _again(codes, chosen, above, known)
+            if again > most:
+                best, most = chosen, again
+            if 8 * again >= len(codes):  # that is half of the events
+                break
+        above += ends
     return best
 
 
 def _candidates(codes: bytes) -> Iterator[list[int]]:
-    """The ends of each depth that has enough of them, from the smallest depth on."""
+    """The ends of each depth, from the smallest on; of deep recursion, only those of one depth more."""
     lows = low_bytes(codes)
-    found = 0
+    enough = False
     for depth in range(TRIED):
         ends = _ends_at(codes, lows, depth)
-        if len(ends) >= FEW:
-            found += 1
-            yield ends
-    if found:
+        enough |= len(ends) >= FEW
+        yield ends
+    if enough:
         return
     counts: Counter[int] = Counter()
     for code, count in Counter(array("i", codes)).items():
@@ -65,12 +68,17 @@ def _candidates(codes: bytes) -> Iterator[list[int]]:
         yield _ends_at(codes, lows, min(depths))
 
 
-def _again(codes: bytes, ends: list[int], known: Container[bytes]) -> int:
-    """How many events are in segments that came before, or come more than once."""
+def _again(codes: bytes, ends: list[int], above: list[int], known: Container[bytes]) -> int:
+    """How many events are in whole segments that came before or come more than once.
+
+    A segment in which a call of a smaller depth ends, of which the ends are `above`, is not whole.
+    """
+    torn = {bisect_left(ends, end) for end in above}
     counts: Counter[bytes] = Counter()
     start = 0
-    for end in ends:
-        counts[codes[4 * start : 4 * end]] += 1
+    for number, end in enumerate(ends):
+        if number not in torn:
+            counts[codes[4 * start : 4 * end]] += 1
         start = end
     return sum([len(one) // 4 * count for one, count in counts.items() if count > 1 or one in known])
 
