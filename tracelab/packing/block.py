@@ -10,7 +10,7 @@ A variable that means the same in all instances is the id of that meaning.  One 
 id of a meaning with zeros at the sizes that move, then for each such size its position and its series.
 
 Figures: 8.7 bytes a call, 8 of them clocks, for steps of 65 or 215 calls in which ten values grow; 0.8 bytes
-with summed times; 28 bytes when nothing repeats.  112,000 calls of a real Llama of 16 layers: 9.0 and 1.1 bytes.
+with summed times; 28 bytes when nothing repeats.  112,000 calls of a Llama of 16 layers: 9.0 and 1.1.
 """
 
 from __future__ import annotations
