@@ -241,3 +241,54 @@ def test_what_is_read_of_a_million_calls_is_read_at_once() -> None:
     assert len(columns.children_of(0)) == 62_500
     assert columns.subtree_size(0) == 1_000_000
     assert time.process_time() - began < 1  # 0.1 s on a quiet machine
+
+
+def agree(program: Recording, left: int = 0) -> Columns:
+    """The folded columns, after they were held against the flat ones."""
+    now = STARTED + 10**6
+    columns = fold(packed(program, left=left), now)
+    same(fold(program, now), columns)
+    return columns
+
+
+def test_calls_at_the_top_of_a_segment_at_two_depths() -> None:
+    # C at depth 1 never ends, so D at depth 2 is its child each time; B at depth 1 is a child of A
+    rows = enter("A", 0, 0) + enter("C", 1, 1)
+    for number in range(30):
+        rows += enter("D", 2, 10 * number + 2) + leave(2, 10 * number + 3) + enter("B", 1, 10 * number + 4)
+        rows += (enter("C", 2, 10 * number + 5) + leave(2, 10 * number + 6)) * 4 + leave(1, 10 * number + 9)
+    columns = agree(recording(Lane("main", rows)))
+    assert {columns.parent[row] for row in columns.rows_at([False, False, False, True])} == {1}
+    assert {columns.parent[row] for row in columns.rows_at([False, True, False, False])} == {0}
+
+
+def test_lost_ends_below_are_forgotten_by_instances_too() -> None:
+    # C (row 1) and D (row 2) never end; the steps at depth 1 forget D, so the last call, at depth 3, is C's
+    rows = enter("A", 0, 0) + enter("C", 1, 1) + enter("D", 2, 2)
+    for number in range(30):
+        rows += enter("B", 1, 10 * number + 4)
+        rows += (enter("C", 2, 10 * number + 5) + leave(2, 10 * number + 6)) * 4 + leave(1, 10 * number + 9)
+    columns = agree(recording(Lane("main", rows + enter("D", 3, 400) + leave(3, 401))))
+    assert columns.parent[len(columns) - 1] == 1
+
+
+def test_calls_of_two_threads_that_begin_at_the_same_moment() -> None:
+    one = enter("A", 0, 5) + leave(0, 6)
+    two = enter("B", 0, 3) + enter("C", 1, 5) + leave(1, 5) + leave(0, 5)
+    columns = agree(recording(Lane("one", one), Lane("two", two)))
+    assert list(columns.site) == [1, 0, 2]  # B at 3, then at 5 the first thread before the second
+
+
+def test_a_clock_that_runs_back_in_one_of_two_threads() -> None:
+    back = enter("A", 0, 10) + leave(0, 11) + enter("B", 0, 5) + leave(0, 12)
+    other = enter("C", 0, 500) + leave(0, 501) + enter("D", 0, 502) + leave(0, 503)
+    for left in (0, 12):
+        columns = agree(recording(Lane("one", back), Lane("two", other)), left)
+        assert list(columns.site) == [1, 0, 2, 3]
+    steps = []
+    for number in range(30):
+        steps += enter("A", 0, 100 * number)
+        for inner in (50, 10, 30, 20):
+            steps += enter("B", 1, 100 * number + inner) + leave(1, 100 * number + inner + 1)
+        steps += leave(0, 100 * number + 90)
+    agree(recording(Lane("one", steps), Lane("two", enter("C", 0, 9000) + leave(0, 9001))))
