@@ -23,7 +23,8 @@ HOUSE = REPOSITORY / "tracelab"
 
 FLOORS = (
     {"errors", "values"},
-    {"events"},
+    {"events", "forms"},
+    {"packing"},
     {"calls", "patching", "arrivals", "describe"},
     {"recorder", "fold", "query"},
     {"instruments", "analyses", "exporters"},

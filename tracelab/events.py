@@ -107,6 +107,10 @@ class Lane:
 
     thread: str
     rows: list[int] = field(default_factory=list)
+    blocks: list[Any] = field(default_factory=list)
+    """What was packed of the lane (`packing.Block`); `rows` go on where the last block ends."""
+    packer: Any = None
+    """The `packing.Packer` that made the blocks, where there are any."""
 
 
 @dataclass(slots=True)

@@ -3,18 +3,32 @@
 Each row of a lane says its depth, so one pass with a stack finds every parent, duration and output.
 Lanes of several threads are folded one by one and then merged by start time; inside a lane the order is
 kept, so a parent always comes before its children.
+
+Lanes that were packed stay packed (`calls.folded`), unless several threads ran at the same time.
 """
 
 from __future__ import annotations
 
 from array import array
+from dataclasses import replace
 
 from .calls import ERROR, OK, OPEN, Columns
+from .calls.folded import Folded, Numbering, Overlap
 from .events import FACT, UNKNOWN, Lane, Recording
+from .packing import Listed, depth_of, row_code, tail, unpack
 
 
 def fold(recording: Recording, now: int) -> Columns:
     """The columns of everything that `recording` has seen up to the clock reading `now` (nanoseconds)."""
+    if not any(lane.blocks for lane in recording.lanes):
+        return _flat(recording, now)
+    try:
+        return Folded(recording, now)
+    except Overlap:
+        return _flat(unfolded(recording), now)
+
+
+def _flat(recording: Recording, now: int) -> Columns:
     columns = Columns(
         sites=recording.sites,
         places=recording.places,
@@ -31,6 +45,29 @@ def fold(recording: Recording, now: int) -> Columns:
     if len(recording.lanes) > 1:
         _sort_by_start(columns)
     return columns
+
+
+def unfolded(recording: Recording) -> Recording:
+    """The same recording with all blocks unpacked; its numbers are those of new tables."""
+    numbering = Numbering()
+    lanes = []
+    for lane in recording.lanes:
+        book = lane.packer or Listed(recording)
+        rows: list[int] = []
+        for block in lane.blocks:
+            for code, meaning, clock in unpack(block, lane.packer.tables):
+                rows += (code, numbering.number(meaning), clock)
+        for code, meaning, clock in tail(lane.rows, book):
+            plain = row_code(code)
+            rows += (plain, numbering.number(meaning), depth_of(code) if plain == FACT else clock)
+        lanes.append(Lane(lane.thread, rows))
+    return replace(
+        recording,
+        lanes=lanes,
+        specs=numbering.specs,
+        signatures=numbering.signatures,
+        errors=numbering.errors,
+    )
 
 
 def _fold_lane(columns: Columns, recording: Recording, lane: Lane, thread: int, now: int) -> None:

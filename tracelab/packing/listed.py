@@ -1,0 +1,74 @@
+"""What the numbers of a recording mean whose tables hold every spec and signature."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from ..events import FACT, UNKNOWN, Recording
+from ..forms import FACT_NUMBER, NOTHING, Given, Meaning, error, split, split_given
+from .codes import row_code
+from .packer import packed_codes
+from .unpack import Event
+
+
+class Listed:
+    """Looks numbers up in the tables of a recording; each is split once."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._known: dict[tuple[bool, int], Meaning] = {}
+
+    def given(self, number: int) -> Meaning:
+        """What the number of a signature means."""
+        found = self._known.get((True, number))
+        if found is None:
+            specs = self._recording.specs
+            signature = self._recording.signatures[number]
+            arguments = Given(
+                tuple([specs[at] for at in signature.positional]),
+                tuple([(name, specs[at]) for name, at in signature.keywords]),
+            )
+            found = self._known[True, number] = split_given(arguments)
+        return found
+
+    def came(self, code: int, number: int) -> Meaning:
+        """What the number in a row with this code, which is no entry, means."""
+        if number == UNKNOWN:
+            return Meaning(NOTHING, ())
+        if code == FACT:
+            return Meaning(FACT_NUMBER, (number,))
+        if code & 1:
+            return Meaning(error(self._recording.errors[number]), ())
+        found = self._known.get((False, number))
+        if found is None:
+            found = self._known[False, number] = split(self._recording.specs[number])
+        return found
+
+
+class Book(Protocol):
+    """Says what numbers mean: `Listed`, or a `Packer` with the recorder behind it."""
+
+    @property
+    def given(self) -> Callable[[int], Meaning]:
+        """What the number of a signature means."""
+        ...
+
+    @property
+    def came(self) -> Callable[[int, int], Meaning]:
+        """What the number in a row with some other code means."""
+        ...
+
+
+def tail(rows: list[int], book: Book) -> Iterator[Event]:
+    """The events of rows that are not packed yet, as those of blocks are read."""
+    whole = len(rows) // 3 * 3
+    codes, numbers, clocks = rows[0:whole:3], rows[1:whole:3], rows[2:whole:3]
+    packed = array("i", packed_codes(codes, clocks))
+    nothing = Meaning(NOTHING, ())
+    for code, number, clock in zip(packed, numbers, clocks, strict=True):
+        if number == UNKNOWN:
+            yield code, nothing, clock
+        else:
+            yield code, book.given(number) if code >= 0 else book.came(row_code(code), number), clock
