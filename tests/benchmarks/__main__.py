@@ -64,7 +64,7 @@ def main(
         click.echo(f"### Many calls\n\n{sizes}\n")
         if to_readme:
             readme.rewrite(REPOSITORY / "README.md", readme.section(costs, sizes))
-    click.echo(machine())
+    click.echo(machine(cost for found in costs.values() for cost in found))
 
 
 def quiet_libraries() -> None:

@@ -23,7 +23,7 @@ from .workloads import Program
 BASE = "base"
 """The untraced runs that all others are compared with; those of the row `none` show the noise."""
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds for one run: nobody waits longer to learn that it is slow."""
 
 FEW = 5

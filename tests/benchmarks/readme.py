@@ -24,6 +24,11 @@ HEAD = (
     "memory kept",
 )
 
+NOTE = (
+    "The last three columns belong to the first workload; memory is that of Python objects. A word in place "
+    "of a figure is what went wrong."
+)
+
 MISSING = "[A-Z][A-Za-z]+"  # what was raised
 CELL = re.compile(rf"–|noise|-?[\d.]+×|-?\d+\.\d\d|-?[\d.]+ [kMG]?B|not installed|{MISSING}")
 """All that may stand in a cell of figures."""
@@ -31,7 +36,8 @@ CELL = re.compile(rf"–|noise|-?[\d.]+×|-?\d+\.\d\d|-?[\d.]+ [kMG]?B|not insta
 
 def section(costs: Mapping[str, Sequence[Cost]], sizes: str) -> str:
     """The whole section without its two comments; `costs` by the name of the workload."""
-    parts = (tracers_table(costs), "The last three columns belong to the first workload.", sizes, machine())
+    everything = (cost for found in costs.values() for cost in found)
+    parts = (tracers_table(costs), NOTE, sizes, machine(everything))
     return "\n" + "\n\n".join(parts) + "\n"
 
 

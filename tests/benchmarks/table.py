@@ -115,12 +115,14 @@ def sizes_table(
     return markdown(("what", "cost"), rows)
 
 
-def machine() -> str:
-    """One line on where the figures come from."""
+def machine(costs: Iterable[Cost]) -> str:
+    """One line on where the figures come from, and how many rounds are behind them."""
+    rounds = {cost.rounds for cost in costs if cost.measured} or {0}
+    several = " to ".join(str(number) for number in sorted({min(rounds), max(rounds)}))
     libraries = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
     return (
         f"Measured by `python -m tests.benchmarks` on {os.cpu_count()} cores of {platform.machine()}, "
         f"{platform.system()}, Python {platform.python_version()}, {libraries}: "
-        "CPU time of one torch thread, medians of runs that alternate with the untraced one, the garbage "
-        "collector quiet unless a row says otherwise."
+        f"CPU time of one torch thread, medians of {several} rounds in which traced and untraced runs "
+        "alternate, the garbage collector quiet unless a row says otherwise."
     )

@@ -17,7 +17,7 @@ from .costs import BASE, Cost, cost_of
 from .measure import Spread, added, added_ratio, deadline, memory_of, once, ratios, rounds_of, spread
 from .parts import VARIANTS, parts_of
 from .sizes import STEP, answers_of, repeated, show_seconds, size_of, traced, unrepeated
-from .tracers import TRACERS, Enter, Tracer, Watch, faults_of
+from .tracers import BY_NAME, TRACERS, Enter, Tracer, Watch, faults_of
 from .workloads import WORKLOADS, Program, Workload, chain
 
 OURS = ("default", "gc", "names", "summary", "values", "stats", "file")
@@ -99,7 +99,7 @@ def test_a_deadline_rings_and_is_taken_off() -> None:
 
 def test_a_cost_by_hand() -> None:
     taken = {BASE: [10.0, 10.0, 10.0], "hooks": [11.0, 12.0, 13.0], "default": [13.0, 14.0, 18.0]}
-    cost = Cost(next(one for one in TRACERS if one.name == "default"), calls=2_000_000, taken=taken)
+    cost = Cost(BY_NAME["default"], calls=2_000_000, taken=taken)
     assert cost.ratio.middle == 1.4
     assert cost.each == 2.0  # 4 s for 2,000,000 calls
     assert cost.against_hooks == 2.0  # 4 s against 2 s
@@ -184,7 +184,7 @@ def test_a_trace_with_dropped_calls_says_so(small_chain: Program) -> None:
 def test_each_workload_runs_traced(workload: Workload) -> None:
     program = workload.build(small=True)
     assert program.calls > 10
-    cost = cost_of(program, TRACERS[2], rounds=1)
+    cost = cost_of(program, BY_NAME["default"], rounds=1)
     assert cost.trouble == ""
     assert cost.calls == program.calls
     assert cost.memory

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from . import readme
 from .__main__ import main
 from .costs import BASE, Cost
-from .readme import BEGIN, CELL, END, HEAD, WORKLOADS
+from .readme import BEGIN, CELL, END, HEAD, NOTE, WORKLOADS
 from .sizes import REPOSITORY, Answers, Size
-from .table import COSTS, cost_row, in_bytes, sizes_table, times
+from .table import COSTS, cost_row, in_bytes, machine, sizes_table, times
 from .tracers import BY_NAME, TRACERS
 
 README = REPOSITORY / "README.md"
@@ -54,6 +54,8 @@ def complaints(section: str) -> list[str]:
         if len(row) != len(HEAD):
             wrong.append(f"{len(row)} cells in {row[0]!r}")
         wrong += [f"cell {cell!r} of {row[0]!r}" for cell in row[1:] if not CELL.fullmatch(cell)]
+    if blocks[1] != NOTE:
+        wrong.append("other note")
     if words(blocks[2]) != words(sizes()):
         wrong.append("other sizes")
     if not blocks[3].startswith("Measured by `python -m tests.benchmarks` on "):
@@ -101,7 +103,8 @@ def test_what_the_program_makes_has_the_shape() -> None:
         ("\n\nMeasured by", "\n\nGuessed by", "no machine"),
         ("added µs a call", "µs", "head"),
         ("written and read", "written", "other sizes"),
-        ("\n\nThe last three columns belong to the first workload.", "", "3 parts instead of 4"),
+        (f"\n\n{NOTE}", "", "3 parts instead of 4"),
+        (NOTE, "A note.", "other note"),
     ],
 )
 def test_a_wrong_shape_is_noticed(old: str, new: str, wrong: str) -> None:
@@ -153,6 +156,12 @@ def test_bytes(count: int | None, text: str) -> None:
 @pytest.mark.parametrize(("figure", "text"), [(1.0, "1.00×"), (9.994, "9.99×"), (35.4, "35×")])
 def test_times(figure: float, text: str) -> None:
     assert times(figure) == text
+
+
+@pytest.mark.parametrize(("rounds", "text"), [([2, 2], "of 2 rounds"), ([30, 5, 10], "of 5 to 30 rounds")])
+def test_the_machine_tells_the_rounds(rounds: list[int], text: str) -> None:
+    costs = [Cost(BY_NAME["none"], 1, {BASE: [1.0] * number}) for number in rounds]
+    assert text in machine([*costs, cost("hunter", "not installed (hunter)")])
 
 
 # --- the command ------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 A tracer is a context manager around one run.  It gives what to run, and when it is over, what it has
 kept and how that is saved.  A peer is asked for what is nearest to a tree of module calls with shapes,
 in its cheapest setting that gives it; it is imported when its row is measured, so that one that is not
-installed is a row that says so.
+installed is a row that says so.  Those that tracelab does not depend on (viztracer, torchlens) are looked for
+on the path like any other: give them a folder of their own in PYTHONPATH for the run.
 """
 
 from __future__ import annotations
