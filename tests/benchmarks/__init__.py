@@ -1,1 +1,1 @@
-"""What tracing costs, as ratios inside one process; `python -m tests.benchmarks` prints the table."""
+"""What tracing costs, as ratios inside one process; `python -m tests.benchmarks` prints the tables."""

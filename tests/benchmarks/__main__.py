@@ -1,52 +1,102 @@
-"""Print the table of costs in Markdown, with the machine and the versions that it was measured on."""
+"""Measure and print the tables in Markdown: `python -m tests.benchmarks --help`.
+
+A full run takes long.  What is known so far goes to standard error as it comes; the tables follow at the
+end on standard output, with the machine and the versions that they were measured on.
+"""
 
 from __future__ import annotations
 
-import os
-import platform
-import tempfile
-from importlib import metadata
-from pathlib import Path
+import sys
+from collections.abc import Sequence
 
-from .cases import generate_cost, import_seconds, size_of
+import click
 
-
-def table() -> str:
-    """All figures, measured now."""
-    cost = generate_cost(tokens=64, rounds=30)
-    with tempfile.TemporaryDirectory() as folder:
-        size = size_of(100_000, Path(folder))
-    each = 1e6 * cost.traced / cost.calls
-    rows = [
-        ("full trace of a small Llama `generate`, 64 tokens", f"{cost.slowdown:.2f}× the untraced run"),
-        ("… its added cost against empty global torch hooks", f"{cost.ratio:.2f}×"),
-        ("… for each recorded call", f"{each:.1f} µs"),
-        ("`import tracelab`", f"{1000 * import_seconds():.0f} ms"),
-        (
-            f"memory of a trace of {size.calls:,} calls",
-            f"{size.kept / 1e6:.0f} MB (peak {size.peak / 1e6:.0f} MB)",
-        ),
-        ("its file", f"{size.file / 1e6:.1f} MB"),
-        ("`tracelab show` of that file", f"{size.show:.1f} s"),
-    ]
-    lines = [
-        "| what | cost |",
-        "|---|---|",
-        *(f"| {what} | {figure} |" for what, figure in rows),
-        "",
-        machine(),
-    ]
-    return "\n".join(lines)
+from . import readme, tracers, workloads
+from .costs import Cost, cost_of
+from .parts import empty_block, parts_of
+from .sizes import REPOSITORY, answers_of, import_seconds, repeated, size_of, unrepeated
+from .table import cost_row, machine, parts_table, sizes_table, workload_table
+from .tracers import Tracer
+from .workloads import Program, Workload
 
 
-def machine() -> str:
-    """One line on where the figures come from."""
-    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers"))
-    return (
-        f"Measured by `python -m tests.benchmarks` on {os.cpu_count()} cores of {platform.machine()}, "
-        f"{platform.system()}, Python {platform.python_version()}, {libraries}."
+@click.command()
+@click.option(
+    "--workload", "names", multiple=True, type=click.Choice([*workloads.BY_NAME]), help="Only these."
+)
+@click.option(
+    "--tracer", "tracer_names", multiple=True, type=click.Choice([*tracers.BY_NAME]), help="Only these."
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="How many make a figure; by default 30, or 10 where a run takes a second.",
+)
+@click.option("--full", is_flag=True, help="The slow workloads too.")
+@click.option("--small", is_flag=True, help="Everything at small sizes, to try it out.")
+@click.option("--readme", "to_readme", is_flag=True, help="Write the README's table as well.")
+def main(
+    names: tuple[str, ...],
+    tracer_names: tuple[str, ...],
+    rounds: int | None,
+    full: bool,
+    small: bool,
+    to_readme: bool,
+) -> None:
+    """Print what tracing costs: each tracer on each workload, each part of ours, and very long traces."""
+    if to_readme and (names or tracer_names or small):
+        raise click.UsageError(
+            "--readme measures everything at full size: no --workload, --tracer or --small"
+        )
+    quiet_libraries()
+    chosen = [one for one in workloads.WORKLOADS if (one.name in names if names else full or not one.slow)]
+    followed = [one for one in tracers.TRACERS if not tracer_names or one.name in tracer_names]
+    programs = {one.name: one.build(small=small) for one in chosen}
+    costs = costs_of(chosen, programs, followed, rounds)
+    for one in chosen:
+        click.echo(workload_table(one, programs[one.name], costs[one.name]) + "\n")
+    if not tracer_names:
+        first = chosen[0]
+        click.echo(f"### The parts, on {first.title}\n")
+        click.echo(parts_table(parts_of(programs[first.name], rounds or first.rounds)) + "\n")
+    if not names and not tracer_names:
+        sizes = many_calls(10_000 if small else 1_000_000)
+        click.echo(f"### Many calls\n\n{sizes}\n")
+        if to_readme:
+            readme.rewrite(REPOSITORY / "README.md", readme.section(costs, sizes))
+    click.echo(machine(cost for found in costs.values() for cost in found))
+
+
+def quiet_libraries() -> None:
+    """transformers warns at every `generate` of Whisper."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+
+
+def costs_of(
+    chosen: Sequence[Workload], programs: dict[str, Program], followed: Sequence[Tracer], rounds: int | None
+) -> dict[str, list[Cost]]:
+    """By workload, but measured tracer after tracer: what a peer leaves behind meets only later peers."""
+    costs: dict[str, list[Cost]] = {one.name: [] for one in chosen}
+    for tracer in followed:
+        for one in chosen:
+            cost = cost_of(programs[one.name], tracer, rounds or one.rounds)
+            costs[one.name].append(cost)
+            print(one.name, *cost_row(cost), sep=" | ", file=sys.stderr, flush=True)
+    return costs
+
+
+def many_calls(calls: int) -> str:
+    """The table of very long traces."""
+    return sizes_table(
+        same=size_of(repeated(calls)),
+        different=size_of(unrepeated(3 * calls // 10)),
+        answers=answers_of(calls),
+        import_seconds=import_seconds(),
+        empty_seconds=empty_block(30).middle,
     )
 
 
 if __name__ == "__main__":
-    print(table())
+    main()
