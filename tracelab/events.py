@@ -21,13 +21,17 @@ largest cost of a trace.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from .values import Spec
 
 FACT = -1
 """The code of a row that says something of an open call."""
+
+BASE = -(1 << 40)
+"""The code of a row that may stand first in a lane: its third int says how many events came before."""
 
 KINDS = ("module", "method", "function", "loss", "backward", "optimizer", "line")
 """What a call can be a call of."""
@@ -94,6 +98,10 @@ class Visit(NamedTuple):
     depth: int
 
 
+Visits = Union[Sequence[Visit], Mapping[int, Visit]]
+"""The table of visits, whole or while it grows."""
+
+
 class Signature(NamedTuple):
     """How a call was made: spec ids of the positional arguments, then (name, spec id) of the keywords."""
 
@@ -103,14 +111,38 @@ class Signature(NamedTuple):
 
 @dataclass(slots=True)
 class Lane:
-    """The events of one thread."""
+    """The events of one thread: those that were packed, and the rows that go on from there.
+
+    Packed rows are taken out after their block was added.  An interrupt, a signal handler or another thread
+    that reads may come in between, so the first row says where the rows begin (`BASE`), and what is in the
+    blocks already is left out: see `rest`.
+    """
 
     thread: str
     rows: list[int] = field(default_factory=list)
     blocks: list[Any] = field(default_factory=list)
-    """What was packed of the lane (`packing.Block`); `rows` go on where the last block ends."""
+    """`packing.Block`s."""
     packer: Any = None
     """The `packing.Packer` that made the blocks, where there are any."""
+
+    def rest(self) -> tuple[int, int]:
+        """How many events are in the blocks, and where in `rows` the next one stands."""
+        packed = sum([block.events for block in self.blocks])
+        base, begins = (3, self.rows[2]) if self.rows and self.rows[0] == BASE else (0, 0)
+        return packed, base + 3 * (packed - begins)
+
+    def pack(self) -> None:
+        """Pack what can be packed by now."""
+        packed, at = self.rest()
+        block, ints = self.packer.pack(self.rows[at:])
+        self.blocks.append(block)
+        self.rows[: at + ints] = (BASE, 0, packed + block.events)
+
+    def copy(self) -> Lane:
+        """The lane as it is now; rows first, so that no event is missed while its thread goes on."""
+        found = Lane(self.thread, list(self.rows), list(self.blocks), self.packer)
+        del found.rows[: found.rest()[1]]
+        return found
 
 
 @dataclass(slots=True)

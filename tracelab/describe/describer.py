@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..events import Signature
+from ..forms import Meaning
 from ..values import ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
 from .caches import CacheReader, growing_cache_reader, is_hybrid
 from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader
 from .habits import Habit
 from .holes import Holes
 from .keys import Make, make_cache, make_container, make_ready, make_tensor, make_tuple, signature_of
+from .meanings import Meanings
 from .parts import Knife
 from .readers import call_reader, value_reader
 from .rebuilding import Rebuilder
@@ -46,6 +48,7 @@ class Describer:
         self._stats = stats
         self._constants: dict[int, int] = {}
         rebuilder = Rebuilder(self.keys, self.calls, self._constants)
+        self._meanings = Meanings(self.keys, self.calls, self._constants)
         self._holes_in_calls = Holes(rebuilder.call)
         self._holes_in_values = Holes(rebuilder.value)
         self._readers: dict[int, Reader] = {}
@@ -250,6 +253,14 @@ class Describer:
     def settled_value(self, number: int) -> int:
         """The same for a spec."""
         return self._holes_in_values.settle(number)
+
+    def given(self, number: int) -> Meaning:
+        """What a signature stands for, as form and sizes."""
+        return self._meanings.call(number, self._holes_in_calls)
+
+    def came(self, number: int) -> Meaning:
+        """The same for a spec."""
+        return self._meanings.value(number, self._holes_in_values)
 
     def error_name(self, error: BaseException) -> str:
         """The type of an exception; with its message only where values are kept."""

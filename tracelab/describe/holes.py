@@ -24,11 +24,16 @@ class Tree(NamedTuple):
     parts: Parts
     holes: tuple[int, ...]
 
-    def filled(self, number: int) -> Parts:
-        """The parts of a call in which the hole was `number`."""
+    def sizes(self, number: int) -> tuple[int, ...]:
+        """The sizes of a call in which the hole was `number`."""
         change = number - self.parts.sizes[self.holes[0]]
-        sizes = [size + change if at in self.holes else size for at, size in enumerate(self.parts.sizes)]
-        return self.parts._replace(sizes=tuple(sizes))
+        return tuple(
+            [size + change if at in self.holes else size for at, size in enumerate(self.parts.sizes)]
+        )
+
+    def filled(self, number: int) -> Parts:
+        """The parts of that call."""
+        return self.parts._replace(sizes=self.sizes(number))
 
 
 class Holes:
@@ -49,12 +54,16 @@ class Holes:
         self._trees[number] = Tree(parts, holes)
         return number << BITS
 
+    def tree(self, number: int) -> Tree:
+        """What stands in the upper half of a number."""
+        return self._trees[number >> BITS]
+
     def settle(self, number: int) -> int:
         """The ordinary number for any number."""
         if number <= LOWER:
             return number
         settled = self._settled.get(number)
         if settled is None:
-            tree = self._trees[number >> BITS]
-            settled = self._settled[number] = self._number_of(tree.filled(number & LOWER))
+            filled = self.tree(number).filled(number & LOWER)
+            settled = self._settled[number] = self._number_of(filled)
         return settled

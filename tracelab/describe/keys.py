@@ -51,9 +51,10 @@ def make_container(raw: Any, made: list[Spec]) -> Spec:
     """The spec of any other container."""
     kind, length, *rest = raw
     names, numbers = rest[: len(rest) // 2], rest[len(rest) // 2 :]
-    fields = [(_cut(name), made[number]) for name, number in zip(names, numbers, strict=True)]
+    fields = [(cut(name), made[number]) for name, number in zip(names, numbers, strict=True)]
     return ContainerSpec(kind, tuple(fields), length)
 
 
-def _cut(name: Key) -> Key:
+def cut(name: Key) -> Key:
+    """A name of bearable length."""
     return name[:MAX_TEXT] if isinstance(name, str) else name

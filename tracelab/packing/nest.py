@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from ..events import UNKNOWN, Visit
+from ..events import UNKNOWN, Visits
 from .codes import depth_of, is_fact
 from .picker import picker
 
@@ -24,7 +24,7 @@ class Nest:
 
     __slots__ = ("clean", "depth", "entries", "exits", "facts", "keep", "kept", "parents", "tops")
 
-    def __init__(self, codes: Sequence[int], visits: Sequence[Visit]) -> None:
+    def __init__(self, codes: Sequence[int], visits: Visits) -> None:
         self.entries = array("i")
         """Position of each call's entry, counted in events."""
         self.exits = array("i")
@@ -41,7 +41,7 @@ class Nest:
         """The positions whose clocks are kept where times are summed up."""
         self.keep = picker(self.kept)
 
-    def _follow(self, codes: Sequence[int], visits: Sequence[Visit]) -> bool:
+    def _follow(self, codes: Sequence[int], visits: Visits) -> bool:
         waiting: list[list[int]] = []
         clean = True
         for at, code in enumerate(codes):

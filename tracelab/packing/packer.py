@@ -11,9 +11,9 @@ never repeat 0.8 us.  What the caller's `given` and `came` take comes on top.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from ..events import FACT, Visit, raised, returned
+from ..events import FACT, Visits, raised, returned
 from ..forms import Meaning
 from .assembly import Assembly
 from .block import Block
@@ -30,7 +30,7 @@ class Packer:
         self,
         given: Callable[[int], Meaning],
         came: Callable[[int, int], Meaning],
-        visits: Sequence[Visit],
+        visits: Visits,
         summary: bool = False,
     ) -> None:
         """`given`: what the number of a signature means.  `came`: what the number in any other row means.

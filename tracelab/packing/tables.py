@@ -6,9 +6,7 @@ only grow.  One thread writes, any thread may read: an id is given out after its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from ..events import Visit
+from ..events import Visits
 from ..forms import NOTHING, Form, Meaning, Sizes
 from .template import Group, Seen, Shape, Template
 
@@ -16,7 +14,7 @@ from .template import Group, Seen, Shape, Template
 class Tables:
     """The tables of one lane."""
 
-    def __init__(self, visits: Sequence[Visit]) -> None:
+    def __init__(self, visits: Visits) -> None:
         """`visits`: the table of the recording that entry codes are ids of; it may grow."""
         self.visits = visits
         self.forms: list[Form] = [NOTHING]

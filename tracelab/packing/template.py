@@ -12,10 +12,9 @@ what was picked, spread again, is the segment.  Both are `operator.itemgetter`s:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
 from operator import itemgetter
 
-from ..events import Visit
+from ..events import Visits
 from .codes import sort_of
 from .nest import Nest
 from .picker import picker
@@ -32,7 +31,7 @@ class Group:
 
     __slots__ = ("codes", "nest", "seen", "shapes", "sorts")
 
-    def __init__(self, codes: bytes, visits: Sequence[Visit]) -> None:
+    def __init__(self, codes: bytes, visits: Visits) -> None:
         self.codes = array("i", codes)
         self.sorts = bytes(map(sort_of, self.codes))
         self.nest = Nest(self.codes, visits)

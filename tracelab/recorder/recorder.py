@@ -24,6 +24,8 @@ from typing import Any
 
 from ..describe import Describer, Habit, Table, class_name, dict_of_class, file_name, mro_of
 from ..events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
+from ..forms import FACT_NUMBER, NOTHING, Meaning, error
+from ..packing import Packer
 from . import active, torch_call
 from .known import Breed, Known, Writer
 from .tally import Tally
@@ -33,6 +35,9 @@ log = logging.getLogger("tracelab")
 
 _FAULTS_BEFORE_OFF = 100
 
+PORTION = 4096
+"""So many calls after the last time, what was written is packed."""
+
 
 class Recorder:
     """Turns running calls into the events of one recording.
@@ -41,7 +46,13 @@ class Recorder:
     """
 
     def __init__(
-        self, locator: Locator, describer: Describer, *, depth: int | None = None, limit: int = 1_000_000
+        self,
+        locator: Locator,
+        describer: Describer,
+        *,
+        depth: int | None = None,
+        limit: int = 1_000_000,
+        summary: bool = False,
     ) -> None:
         self.locator = locator
         self.describer = describer
@@ -55,8 +66,10 @@ class Recorder:
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
         self._depth = sys.maxsize if depth is None else depth
-        self.limit = limit
         self.kept = count().__next__
+        self.pause = min(limit, PORTION)
+        self._limit = limit
+        self._summary = summary
         self._full = False
         self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
         self._dropped = Tally()
@@ -83,9 +96,11 @@ class Recorder:
             known = self._learn(target, it)
         if not depth and not known.may_begin:
             return None
-        if depth >= self._depth or self.kept() >= self.limit:
-            self._full = depth < self._depth
+        if depth >= self._depth:
             self._dropped.tick()
+            return None
+        number = self.kept()
+        if number >= self.pause and not self.goes_on(writer, number):
             return None
         code, instruction, level, visit, _ = known.caller
         if caller is None or code is not caller.f_code or instruction != caller.f_lasti or level != depth:
@@ -118,11 +133,35 @@ class Recorder:
         except Exception as fault:
             self.fault("fail", fault)
 
+    # --- what happens every few thousand calls --------------------------------------------------
+
+    def goes_on(self, writer: Writer, number: int) -> bool:
+        """Whether the `number`-th call is kept; from time to time what was written is packed."""
+        if number >= self._limit:
+            self._full = True
+            self._dropped.tick()
+            return False
+        self.pause = min(self._limit, number + PORTION)
+        if len(writer.rows) >= 3 * PORTION:
+            writer.lane.pack()
+        return True
+
+    def _came(self, code: int, number: int) -> Meaning:
+        """What the number in a row that is no entry stands for."""
+        if number == UNKNOWN:
+            return Meaning(NOTHING, ())
+        if code == FACT:
+            return Meaning(FACT_NUMBER, (number,))
+        if code & 1:
+            return Meaning(error(self.errors.rows[number]), ())
+        return self.describer.came(number)
+
     # --- what happens once for each thread, callee or caller ------------------------------------
 
     def new_writer(self) -> Writer:
         """The writer of this thread, which has none yet."""
-        lane = Lane(_thread_name())
+        packer = Packer(self.describer.given, self._came, self.visits.rows, self._summary)
+        lane = Lane(_thread_name(), packer=packer)
         writer = Writer(lane, lane.rows)
         self._writers.append(writer)
         self.local.writer = writer
@@ -229,7 +268,8 @@ class Recorder:
     @property
     def size(self) -> tuple[int, int]:
         """Changes whenever anything is recorded."""
-        events = sum(len(writer.lane.rows) for writer in list(self._writers))
+        lanes = [writer.lane for writer in list(self._writers)]
+        events = sum(len(lane.rows) - lane.rest()[1] + 3 * lane.rest()[0] for lane in lanes)
         return events, self._dropped.read() + sum(self.faults.values())
 
     def recording(self, meta: dict[str, Any]) -> Recording:
@@ -252,14 +292,16 @@ class Recorder:
         )
 
     def _settled(self, lane: Lane) -> Lane:
-        """A copy in which every number is one of the tables'."""
-        rows = list(lane.rows)
-        settle_call, settle_value = self.describer.settled_call, self.describer.settled_value
-        numbers = zip(rows[0::3], rows[1::3], strict=False)
-        rows[1 : len(rows) // 3 * 3 : 3] = [
-            settle_call(number) if code >= 0 else settle_value(number) for code, number in numbers
-        ][: len(rows) // 3]
-        return Lane(lane.thread, rows)
+        """A copy; of a lane without blocks every number is one of the tables'."""
+        found = lane.copy()
+        if not found.blocks:
+            settle_call, settle_value = self.describer.settled_call, self.describer.settled_value
+            whole = len(found.rows) // 3 * 3
+            numbers = zip(found.rows[0:whole:3], found.rows[1:whole:3], strict=True)
+            found.rows[1:whole:3] = [
+                settle_call(number) if code >= 0 else settle_value(number) for code, number in numbers
+            ]
+        return found
 
 
 def _thread_name() -> str:

@@ -92,10 +92,11 @@ def _wrapper(target: Target) -> Call:
                         hooked = hooked or torch._global_forward_hooks or torch._global_forward_pre_hooks
                         hooked = hooked or torch._global_backward_hooks or torch._global_backward_pre_hooks
                         direct = not hooked
-                    if recorder.kept() < recorder.limit:
+                    number = recorder.kept()
+                    if number < recorder.pause or recorder.goes_on(writer, number):
                         writer.rows += (visit, signature, now())
                     else:
-                        known, direct = None, False
+                        known, way, direct = None, original, False
             except Exception as error:
                 active.fault(f"enter {target.function}", error)
                 known, way, direct = None, original, False

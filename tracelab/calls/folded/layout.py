@@ -9,10 +9,10 @@ to be mixed one by one, and there is no folded form of that (`Overlap`).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
-from ...events import Lane, Visit
+from ...events import Lane, Visits
 from ...forms import Meaning
 from ...packing import Block, Event, Listed, Segment, Tables, Template, events, meaning_at, segments, tail
 from ...packing.block import Variable
@@ -52,7 +52,7 @@ class Layout:
 
     # --- reading lanes --------------------------------------------------------------------------
 
-    def add(self, thread: int, lane: Lane, visits: Sequence[Visit], listed: Listed) -> None:
+    def add(self, thread: int, lane: Lane, visits: Visits, listed: Listed) -> None:
         """The parts of one more lane, after those of the others."""
         waiting: list[list[int]] = []
         for block in list(lane.blocks):
@@ -60,7 +60,7 @@ class Layout:
         self._replay(thread, waiting, tail(lane.rows, lane.packer or listed))
 
     def _add_block(
-        self, thread: int, block: Block, tables: Tables, visits: Sequence[Visit], waiting: list[list[int]]
+        self, thread: int, block: Block, tables: Tables, visits: Visits, waiting: list[list[int]]
     ) -> None:
         clocks: list[int] | None = None
         number = len(self.blocks)
@@ -75,7 +75,7 @@ class Layout:
                 clocks = block.clocks() if clocks is None else clocks
                 self._replay(thread, waiting, events(block, tables, segment, clocks))
 
-    def _pattern(self, template: Template, visits: Sequence[Visit]) -> int:
+    def _pattern(self, template: Template, visits: Visits) -> int:
         number = self._known.get(template)
         if number is None:
             number = self._known[template] = len(self.patterns)

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...events import UNKNOWN, Visit
+from ...events import UNKNOWN, Visits
 from ...packing import Event, depth_of, is_fact, nearest
 from ..columns import ERROR, OK, OPEN
 from .numbering import Numbering
@@ -20,7 +20,7 @@ class Loose:
     """Flat columns of loose calls; a parent of any call is either in its own instance or here."""
 
     def __init__(
-        self, visits: Sequence[Visit], numbering: Numbering, facts: Sequence[dict[str, Any]], now: int
+        self, visits: Visits, numbering: Numbering, facts: Sequence[dict[str, Any]], now: int
     ) -> None:
         self._visits = visits
         self._numbering = numbering

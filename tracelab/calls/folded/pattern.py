@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Sequence
 from functools import cached_property
 
-from ...events import UNKNOWN, Visit
+from ...events import UNKNOWN, Visits
 from ...packing import Template, picker, sort_of
 from ...packing.codes import GIVEN, RAISED, RETURNED
 from ..columns import ERROR, OK
@@ -15,7 +15,7 @@ from ..columns import ERROR, OK
 class Pattern:
     """The columns of one instance, by the number of the call in it."""
 
-    def __init__(self, template: Template, visits: Sequence[Visit]) -> None:
+    def __init__(self, template: Template, visits: Visits) -> None:
         nest, codes, places = template.group.nest, template.group.codes, template.shape.places
         self.template = template
         self.times = template.times
