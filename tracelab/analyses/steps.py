@@ -38,13 +38,18 @@ def steps(trace: Trace) -> list[Step]:
 
 def step_of(trace: Trace, call: Call) -> int | None:
     """Index of the innermost step that `call` belongs to, None outside a decoding loop."""
-    index = step_indices(trace)[call.id]
+    index = passes(trace).step_of(call.id)
     return None if index < 0 else index
 
 
 def step_indices(trace: Trace) -> array[int]:
     """The same for every row at once, -1 for none."""
-    return passes(trace).step_at
+    return passes(trace).step_at()
+
+
+def rows_in_step(trace: Trace, index: int) -> list[int]:
+    """The rows that belong to a step of this index, whatever their loop; none for a negative index."""
+    return passes(trace).rows_in(index) if index >= 0 else []
 
 
 def _all_steps(trace: Trace) -> list[Step]:

@@ -5,6 +5,7 @@ tables of what many calls share.  A `Call` is a view of one row: made when it is
 other view of the same row.  Nothing here needs torch: a trace is read where torch is not installed.
 
     columns   the stored form
+    index     who stands below whom in it
     call      one call, a view of one row
     step      one pass of an outer loop
     trace     the forest, and the table of what can be asked of it

@@ -11,10 +11,11 @@ A trace that is not complete says so before its tree is read.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from ..analyses.loops import passes
 from ..analyses.outline import Outline
-from ..calls import OPEN, Trace
+from ..calls import OPEN, Columns, Trace
 from ..events import UNKNOWN
 from .clean import clean
 from .layout import Page, Row
@@ -34,8 +35,7 @@ def empty(trace: Trace, page: Page) -> Iterator[Row]:
 def header(trace: Trace, page: Page) -> Iterator[Row]:
     """What was recorded, and what is missing if something is."""
     columns = trace.columns
-    ends = max(start + took for start, took in zip(columns.start, columns.duration, strict=True))
-    facts = [_subject(trace), _many(len(columns), "call"), seconds((ends - min(columns.start)) / 1e9)]
+    facts = [_subject(trace), _many(len(columns), "call"), seconds(_took(columns) / 1e9)]
     steps = sum(len(loop.steps) for loop in passes(trace).loops.values())
     if steps:
         facts.append(_many(steps, "step"))
@@ -75,25 +75,30 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
 def _hints(outline: Outline, hidden: int) -> Iterator[str]:
     if hidden:
         yield f"hidden: {_many(hidden, 'call')}"
-        yield f"--depth {_levels(outline.trace)} opens every level"
+        yield f"--depth {_levels(outline)} opens every level"
     else:
         yield "equal calls and small helpers share lines"
     yield "--no-fold lists every call"
 
 
-def _levels(trace: Trace) -> int:
+def _took(columns: Columns) -> int:
+    """Nanoseconds from the first entry to the last exit; a call that is still open ends with the trace."""
+    roots = columns.children_of(UNKNOWN)
+    still_open = (row for row, status in enumerate(columns.status) if status == OPEN)
+    last = [*roots, *islice(still_open, 1)] if OPEN in columns.status else roots
+    pairs = zip(columns.gather("start", last), columns.gather("duration", last), strict=True)
+    return max(start + took for start, took in pairs) - min(columns.gather("start", roots))
+
+
+def _levels(outline: Outline) -> int:
     """Levels of the tree with its step lines; a repeated sequence of calls may add one."""
-    loops = passes(trace).loops
-    levels: list[int] = []
-    for parent in trace.columns.parent:
-        levels.append(1 if parent == UNKNOWN else levels[parent] + 1 + (parent in loops))
-    return max(levels) + 1
+    return max(outline.marks.levels(root) for root in outline.trace.children_of(UNKNOWN)) + 2
 
 
 def _subject(trace: Trace) -> str:
     """The models that were called directly, or what was called first where there is none."""
     columns = trace.columns
-    sites = dict.fromkeys(columns.site[row] for row in trace.children_of(UNKNOWN))
+    sites = dict.fromkeys(columns.gather("site", trace.children_of(UNKNOWN)))
     roots = dict.fromkeys(root for site in sites if (root := columns.sites[site].root))
     if not roots:
         return clean(columns.sites[columns.site[0]].name)
