@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from array import array
 from collections.abc import Hashable, Iterator
+from itertools import groupby
 from typing import Any
 
 from tests.analyses.recorded import llama_generate
@@ -76,6 +77,12 @@ class Repeated(Columns):
     def rows_at(self, wanted: Any) -> list[int]:
         return self.flat.rows_at(wanted)
 
+    def gather(self, column: str, rows: Any, offset: int = 0) -> list[int]:
+        """Counts stretches of equal numbers: a folded trace has them as one."""
+        numbers = self.flat.gather(column, rows, offset)
+        self.reads[0] += sum(1 for _ in groupby(numbers))
+        return numbers
+
 
 def repeated(trace: Trace) -> Trace:
     """The same trace, told to an analysis by columns that know their twins."""
@@ -121,40 +128,38 @@ def long_generate(steps: int, layers: int) -> Trace:
     trace = Trace(columns)
     loop = trace.find("*._sample")[0].id
     first = [row for row in trace.children_of(loop) if trace.calls[row].function.startswith("prepare")][-1]
-    rows = range(first, len(columns))
-    forward = next(row for row in rows if trace.calls[row].function == "forward")
-    copied = {name: getattr(columns, name)[first:] for name in COLUMNS}
-    given = columns.signatures[columns.inputs[forward]]
-    output = columns.specs[columns.output[forward]]
-    assert isinstance(output, ContainerSpec)
+    size = len(columns) - first
+    forward = next(row for row in range(first, len(columns)) if trace.calls[row].function == "forward")
+    step = {name: getattr(columns, name)[first:] for name in COLUMNS}
+    took = sum(
+        step["duration"][row - first]
+        for row in range(first, len(columns))
+        if step["parent"][row - first] == loop
+    )
     for number in range(1, steps):
-        shift = len(rows) * number
         for name in COLUMNS:
-            getattr(columns, name).extend(copied[name])
-        columns.start[-len(rows) :] = array("q", (start + shift * 1000 for start in copied["start"]))
-        columns.parent[-len(rows) :] = array(
-            "i", (above + (shift if above >= first else 0) for above in copied["parent"])
+            getattr(columns, name).extend(step[name])
+        columns.start[-size:] = array("q", (start + number * took for start in step["start"]))
+        columns.parent[-size:] = array(
+            "i", (above + (number * size if above >= first else 0) for above in step["parent"])
         )
-        ids, _, cache = (spec for _, spec in given.keywords)
-        before = columns.specs[cache]
-        assert isinstance(before, CacheSpec) and before.length is not None
-        specs = len(columns.specs)
-        columns.specs += [
-            TensorSpec((1, 6 + number), "int64"),
-            dataclasses.replace(before, length=before.length + number),
-            dataclasses.replace(
-                output,
-                fields=(
-                    output.fields[0],
-                    (
-                        "past_key_values",
-                        dataclasses.replace(before, length=before.length + number + 1, layers=layers),
-                    ),
-                ),
-            ),
-        ]
-        keywords = (("input_ids", ids), ("attention_mask", specs), ("past_key_values", specs + 1))
-        columns.inputs[forward + shift] = len(columns.signatures)
-        columns.output[forward + shift] = specs + 2
-        columns.signatures.append(Signature((), keywords))
+        _grow(columns, forward, forward + number * size, number)
+    row = loop
+    while row != UNKNOWN:
+        columns.duration[row] += took * (steps - 1)
+        row = columns.parent[row]
     return Trace(columns)
+
+
+def _grow(columns: Columns, model: int, row: int, by: int) -> None:
+    """Give the call at `row` the inputs and output of `model`, with `by` tokens more in the cache."""
+    (ids, mask, cache), output = columns.signatures[columns.inputs[model]].keywords, columns.output[model]
+    before, came = columns.specs[cache[1]], columns.specs[output]
+    assert isinstance(before, CacheSpec) and isinstance(came, ContainerSpec) and before.length is not None
+    (logits, (name, after)) = came.fields
+    assert isinstance(after, CacheSpec) and after.length is not None
+    later = dataclasses.replace(after, length=after.length + by)
+    columns.inputs[row], columns.output[row] = len(columns.signatures), len(columns.specs) + 1
+    columns.signatures.append(Signature((), (ids, mask, (cache[0], len(columns.specs)))))
+    columns.specs.append(dataclasses.replace(before, length=before.length + by))
+    columns.specs.append(dataclasses.replace(came, fields=(logits, (name, later))))

@@ -54,8 +54,9 @@ def fold(rows: Sequence[int], keys: Keys, visible: Visible, sizes: Callable[[int
 def _stacks(rows: Sequence[int], keys: Keys, visible: Visible) -> list[Chunk]:
     runs: list[list[int]] = []
     last: tuple[Hashable, int] | None = None
-    for position, row in enumerate(rows):
-        place = numbered(keys.place(row))
+    places = {place: numbered(place) for place in dict.fromkeys(keys.places_of(rows))}
+    for position, (row, path) in enumerate(zip(rows, keys.places_of(rows), strict=True)):
+        place = places[path]
         here: tuple[Hashable, int] | None = None
         if place is not None:
             below = tuple(keys.exact(child) for child in visible.children_of(row))
@@ -65,7 +66,7 @@ def _stacks(rows: Sequence[int], keys: Keys, visible: Visible) -> list[Chunk]:
         else:
             runs.append([position])
         last = here
-    kinds = [keys.kind(rows[run[0]]) for run in runs]
+    kinds = keys.kinds_of([rows[run[0]] for run in runs])
     seen = Counter(kinds)
     return [
         _stack(run, (keys.loose(rows[run[0]]) if seen[kind] > 1 else kind, len(run)))

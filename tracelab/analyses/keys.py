@@ -26,8 +26,8 @@ from .likeness import Likeness
 from .upwards import upwards
 from .visible import Visible
 
-Standing = tuple[int, int]
-"""A row, and the site of the module around it (`UNKNOWN` for none)."""
+_AROUND = 32
+"""Bits for a site.  A row and the site of the module around it make one int: there may be a million."""
 
 
 class Keys:
@@ -54,9 +54,18 @@ class Keys:
         """The number of a call alone, with all sizes."""
         return self._own_exact.number(row)
 
-    def kind(self, row: int) -> Hashable:
-        """What any two equal calls have in common."""
-        return likeness.kind_of(self._columns.sites[self._columns.site[row]])
+    def loose_of(self, siblings: Sequence[int]) -> list[int]:
+        """The loose numbers of calls that one call made."""
+        return self._loose.numbers(siblings)
+
+    def kinds_of(self, rows: Sequence[int]) -> list[Hashable]:
+        """For each call what it has in common with every call that is equal to it."""
+        return [likeness.kind_of(self._columns.sites[site]) for site in self._columns.gather("site", rows)]
+
+    def places_of(self, siblings: Sequence[int]) -> list[str | None]:
+        """The places of calls that one call made."""
+        around = self._places.around(siblings[0]) if siblings else UNKNOWN
+        return [self._places.place(site, around) for site in self._columns.gather("site", siblings)]
 
     def place(self, row: int) -> str | None:
         """Path of a call relative to the module around it, None for a call that has no path."""
@@ -64,32 +73,47 @@ class Keys:
 
 
 class _Numbers:
-    """One number for each subtree; rows with the same `twin` share theirs."""
+    """One number for each subtree; rows with the same `twin` inside the same module share theirs."""
 
     def __init__(self, visible: Visible, places: Places, own: Likeness, twin: Callable[[int], int]) -> None:
         self._visible = visible
         self._places = places
         self._own = own
         self._twin = twin
-        self._known: dict[Standing, int] = {}
+        self._known: dict[int, int] = {}
         self._numbers: dict[Hashable, int] = {}
 
     def number(self, row: int) -> int:
         """The number of the subtree of `row`."""
-        standing = (self._twin(row), self._places.around(row))
+        return self._number(self._twin(row) << _AROUND | self._places.around(row) + 1)
+
+    def numbers(self, siblings: Sequence[int]) -> list[int]:
+        """The same for calls that one call made, and that therefore stand inside the same module."""
+        around = self._places.around(siblings[0]) + 1 if siblings else 0
+        return [self._number(self._twin(row) << _AROUND | around) for row in siblings]
+
+    def _number(self, standing: int) -> int:
         found = self._known.get(standing)
         return upwards(standing, self._known, self._below, self._make) if found is None else found
 
-    def _below(self, standing: Standing) -> Sequence[Standing]:
-        row, around = standing
-        inside = self._places.inside(row, around)
+    def _below(self, standing: int) -> Sequence[int]:
+        row = standing >> _AROUND
+        children = self._visible.children_of(row)
+        if not children:
+            return ()
+        inside = self._places.inside(row, _around(standing)) + 1
         twin = self._twin
-        return [(twin(child), inside) for child in self._visible.children_of(row)]
+        return [twin(child) << _AROUND | inside for child in children]
 
-    def _make(self, standing: Standing, below: Iterable[int]) -> int:
-        row, around = standing
-        place = self._places.place(self._visible.columns.site[row], around)
+    def _make(self, standing: int, below: Iterable[int]) -> int:
+        row = standing >> _AROUND
+        place = self._places.place(self._visible.columns.site[row], _around(standing))
         return self._numbers.setdefault((self._own.number(row), place, tuple(below)), len(self._numbers))
+
+
+def _around(standing: int) -> int:
+    """The site of the module around the row of `standing`; `UNKNOWN` (-1) for none."""
+    return (standing & ((1 << _AROUND) - 1)) - 1
 
 
 class Places:

@@ -72,12 +72,14 @@ class Passes:
     """The result of the scan.
 
     `loops`: by row number, in start order.
+    `prefills`: rows of the `_prefill` of a loop.
     `index_of`: for each call made by a loop or by its `_prefill` the pass of this very loop, -1 before its
     first.
     """
 
     def __init__(self, columns: Columns) -> None:
         self.loops: dict[int, Loop] = {}
+        self.prefills: set[int] = set()
         self.index_of: dict[int, int] = {}
         self._columns = columns
         # Calls before the first pass of a loop belong to the pass that the whole loop belongs to.
@@ -166,6 +168,7 @@ def _follow(found: Passes, columns: Columns, roles: Sequence[int], loop: Loop) -
     below: set[int] = set()
     for row, site in rows:  # grows while it is walked: a `_prefill` stands before its own children
         if roles[site] == _PREFILL:
+            found.prefills.add(row)
             children = columns.children_of(row)
             rows += zip(children, columns.gather("site", children), strict=True)
             below.update(children)

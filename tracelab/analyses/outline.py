@@ -1,8 +1,9 @@
 """The folded call tree, level by level: what a renderer draws, before it is known how much fits.
 
 Lines (see `lines`) are made when they are asked for, so a tree of a million calls costs only what is
-shown, and of equal calls only the first ones are looked at (see `rows`).  The children of a call are folded by `folding` and gathered by `gathering`; the children of a
-decoding loop are first cut into its passes, so that prefill and decode never share a line.
+shown, and of equal calls only the first ones are looked at (see `rows`).  The children of a call are folded
+by `folding` and gathered by `gathering`; the children of a decoding loop are first cut into its passes, so
+that prefill and decode never share a line.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .folding import fold
 from .gathering import Gatherer
 from .keys import Keys
 from .lines import CALL, HELPERS, MORE, REPEAT, STACK, STEP, UNSEEN, Line
-from .loops import PREFILL, passes
+from .loops import passes
 from .marks import Marks
 from .rows import Rows, Runs
 from .shapes import Shapes
@@ -27,7 +28,7 @@ from .visible import Visible
 
 
 class _Group(NamedTuple):
-    """Passes of a loop that are drawn together: `first` to `last`; positions among the children of the loop."""
+    """Passes of a loop that are drawn together, and their positions among the children of the loop."""
 
     first: int
     last: int
@@ -97,7 +98,7 @@ class Outline:
         return lines
 
     def _call(self, rows: Rows, count: int, kind: str = CALL) -> Line:
-        return Line(kind, rows, count, expandable=bool(self._visible.children_of(rows[0])))
+        return Line(kind, rows, count, expandable=self.marks.size(rows[0]) > 0)
 
     # --- the passes of a decoding loop ----------------------------------------------------------
 
@@ -106,16 +107,15 @@ class Outline:
         lists = list(runs)
         before, groups = self._cut(lists[0], loops[0])
         lines = self._plain(Runs.of([run[:before] for run in lists])) if before else []
-        for _, alike in groupby(groups, lambda group: self._pass_key(group, loops[0], lists[0])):
-            lines.append(self._step_line(list(alike), loops, lists))
-        return lines
-
-    def _pass_key(self, group: _Group, loop: int, rows: Sequence[int]) -> object:
-        """What is the same for passes that may share a line."""
         if not self.folded:
-            return object()
-        loose = [self.keys.loose(row) for row in rows[group.start : group.stop]]
-        return self._phase(loop, group.first), group.last - group.first, loose
+            return lines + [self._step_line([group], loops, lists) for group in groups]
+        loose = self.keys.loose_of(lists[0][before:])
+
+        def alike(group: _Group) -> object:
+            below = loose[group.start - before : group.stop - before]
+            return self._phase(loops[0], group.first), group.last - group.first, below
+
+        return lines + [self._step_line(list(equal), loops, lists) for _, equal in groupby(groups, alike)]
 
     def _phase(self, loop: int, index: int) -> str:
         step = self._steps.get((loop, index))
@@ -148,19 +148,16 @@ class Outline:
         """
         scan = passes(self.trace)
         chunks = max((index for _, index, below in scan.loops[loop].steps if below), default=0)
-        before = 0
-        groups: list[_Group] = []
+        begun: list[tuple[int, int, int]] = []
+        last = UNKNOWN
         for position, row in enumerate(rows):
             index = scan.index_of[row]
-            if index < 0:
-                before += 1
-            elif groups and index <= groups[-1].last:
-                groups[-1] = groups[-1]._replace(stop=position + 1)
-            else:
-                site = self._columns.sites[self._columns.site[row]]
-                last = chunks if site.function == PREFILL else index
-                groups.append(_Group(index, last, position, position + 1))
-        return before, groups
+            if index > last:
+                last = chunks if row in scan.prefills else index
+                begun.append((index, last, position))
+        stops = [position for _, _, position in begun[1:]] + [len(rows)]
+        groups = [_Group(*group, stop) for group, stop in zip(begun, stops, strict=False)]
+        return groups[0].start if groups else len(rows), groups
 
     # --- what a renderer asks about a line ------------------------------------------------------
 

@@ -22,13 +22,18 @@ def upwards(
     make: Callable[[Item, Iterable[Value]], Value],
 ) -> Value:
     """The value of `start`, made from the values of what is `below` it; all that is found goes to `known`."""
-    waiting: list[tuple[Item, Sequence[Item] | None]] = [(start, None)]
+    waiting = [(start, below(start))]
     while waiting:
         item, under = waiting.pop()
-        if under is not None:
+        missing = [other for other in dict.fromkeys(under) if other not in known]
+        if not missing:
             known[item] = make(item, [known[other] for other in under])
-        elif item not in known:
-            under = below(item)
-            waiting.append((item, under))
-            waiting += [(other, None) for other in dict.fromkeys(under) if other not in known]
+            continue
+        waiting.append((item, under))
+        for other in missing:
+            beneath = below(other)
+            if beneath:
+                waiting.append((other, beneath))
+            else:
+                known[other] = make(other, ())
     return known[start]

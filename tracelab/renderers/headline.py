@@ -11,7 +11,6 @@ A trace that is not complete says so before its tree is read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 from ..analyses.loops import passes
 from ..analyses.outline import Outline
@@ -84,10 +83,14 @@ def _hints(outline: Outline, hidden: int) -> Iterator[str]:
 def _took(columns: Columns) -> int:
     """Nanoseconds from the first entry to the last exit; a call that is still open ends with the trace."""
     roots = columns.children_of(UNKNOWN)
-    still_open = (row for row, status in enumerate(columns.status) if status == OPEN)
-    last = [*roots, *islice(still_open, 1)] if OPEN in columns.status else roots
+    last = [*roots, *_first_open(columns)]
     pairs = zip(columns.gather("start", last), columns.gather("duration", last), strict=True)
     return max(start + took for start, took in pairs) - min(columns.gather("start", roots))
+
+
+def _first_open(columns: Columns) -> Iterator[int]:
+    if OPEN in columns.status:
+        yield next(row for row, status in enumerate(columns.status) if status == OPEN)
 
 
 def _levels(outline: Outline) -> int:
