@@ -28,14 +28,14 @@ from tracelab.renderers.tree import show
 from tracelab.values import CacheSpec, Spec
 
 SITES: list[dict[str, Any]] = [
-    {"name": "Net.forward", "root": "Net", "path": ""},
+    *[{"name": "Net.forward", "root": "Net", "path": ""}] * 4,
     *({"name": "Block.forward", "root": "Net", "path": f"layers.{number}"} for number in range(3)),
     *({"name": "Linear.forward", "root": "Net", "path": f"layers.{number}.fc"} for number in range(3)),
     {"name": "Linear.forward", "root": "Net", "path": "head"},
     {"name": "Other.forward", "root": "Other", "path": ""},
-    {"name": "Net._sample", "kind": "method", "root": "Net", "path": ""},
+    *[{"name": "Net._sample", "kind": "method", "root": "Net", "path": ""}] * 6,
     {"name": "Net._assisted_decoding", "kind": "method", "root": "Net", "path": ""},
-    {"name": "Net._prefill", "kind": "method", "root": "Net", "path": ""},
+    *[{"name": "Net._prefill", "kind": "method", "root": "Net", "path": ""}] * 2,
     {"name": "Net.prepare_inputs_for_generation", "kind": "method", "root": "Net", "path": ""},
     {"name": "Net._update_model_kwargs_for_generation", "kind": "method", "root": "Net", "path": ""},
     {"name": "Net.generate", "kind": "method", "root": "Net", "path": ""},
