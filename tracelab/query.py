@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import repeat
 
-from .calls import STATUSES, Call, Trace, inert
+from .calls import STATUSES, Call, Trace, inert, quiet
 from .errors import PatternWarning
 from .events import KINDS, Site
 
@@ -63,8 +63,11 @@ def find(
         rows = [row for row in trace.rows_in_step(step) if wanted[columns.site[row]]]
     if status is not None:
         state = STATUSES.index(status)
-        rows = [row for row, here in zip(rows, columns.gather("status", rows), strict=True) if here == state]
-    calls = list(map(Call, repeat(trace), rows))
+        # Very many rows are looked up faster in a plain list.
+        states = list(columns.status) if len(rows) > len(columns) // 16 else columns.status
+        rows = [row for row in rows if states[row] == state]
+    with quiet():
+        calls = list(map(Call, repeat(trace), rows))
     known = bool(rows) or bool(columns.rows_at(named))
     if not known and pattern != "*":
         warnings.warn(unknown(trace, pattern), PatternWarning, stacklevel=4)

@@ -130,7 +130,8 @@ class Shapes:
             return [self._ends((site, inputs[0], output[0]))]
         sites = columns.gather("site", rows, offset) if site is None else repeat(site)
         ends = [self._ends(kind) for kind in zip(sites, inputs, output, strict=False)]
-        return ends[:1] if all(end is ends[0] for end in ends) else ends
+        different = {id(end): end for end in ends}
+        return ends[:1] if all(end == ends[0] for end in different.values()) else ends
 
 
 def _main(spec: Spec | None, names: Sequence[str], named_only: bool = False) -> TensorSpec | None:

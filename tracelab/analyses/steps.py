@@ -16,7 +16,7 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from ..calls import Call, Step, Trace
+from ..calls import Call, Step, Trace, quiet
 from ..values import CacheSpec, Dim
 from .batches import copies, loop_facts
 from .loops import ASSISTED, Loop, passes
@@ -48,8 +48,10 @@ def rows_in_step(trace: Trace, index: int) -> list[int]:
 def _all_steps(trace: Trace) -> list[Step]:
     calls = ModelCalls(trace.columns)
     found: list[Step] = []
-    for loop in passes(trace).loops.values():
-        found += _steps_of(trace, loop, calls)
+    loops = passes(trace).loops.values()
+    with quiet():
+        for loop in loops:
+            found += _steps_of(trace, loop, calls)
     return sorted(found, key=lambda step: step.call.id)
 
 

@@ -8,6 +8,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     index     who stands below whom in it
     call      one call, a view of one row
     step      one pass of an outer loop
+    quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from .call import Call, bind, inert, is_below
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
+from .quiet import quiet
 from .step import Step
 from .trace import ANSWERS, Calls, Trace
 
@@ -32,4 +34,5 @@ __all__ = [
     "bind",
     "inert",
     "is_below",
+    "quiet",
 ]
