@@ -60,12 +60,13 @@ class Keys:
 
     def kinds_of(self, rows: Sequence[int]) -> list[Hashable]:
         """For each call what it has in common with every call that is equal to it."""
-        return [likeness.kind_of(self._columns.sites[site]) for site in self._columns.gather("site", rows)]
+        columns = self._columns
+        return [likeness.kind_of(columns.sites[columns.site[row]]) for row in rows]
 
     def places_of(self, siblings: Sequence[int]) -> list[str | None]:
         """The places of calls that one call made."""
         around = self._places.around(siblings[0]) if siblings else UNKNOWN
-        return [self._places.place(site, around) for site in self._columns.gather("site", siblings)]
+        return [self._places.place(self._columns.site[row], around) for row in siblings]
 
     def place(self, row: int) -> str | None:
         """Path of a call relative to the module around it, None for a call that has no path."""

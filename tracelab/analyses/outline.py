@@ -52,12 +52,12 @@ class Outline:
     # --- what is derived once, when it is first needed ----------------------------------------------
 
     @cached_property
-    def _steps(self) -> dict[tuple[int, int], Step]:
-        return {(step.loop.id, step.index): step for step in steps(self.trace)}
-
-    @cached_property
-    def _first_steps(self) -> dict[int, Step]:
-        return {step.loop.id: step for step in reversed(steps(self.trace))}
+    def _steps(self) -> dict[int, dict[int, Step]]:
+        """The steps of each loop by their index."""
+        found: dict[int, dict[int, Step]] = {row: {} for row in passes(self.trace).loops}
+        for step in steps(self.trace):
+            found[step.loop.id][step.index] = step
+        return found
 
     # --- lines ----------------------------------------------------------------------------------
 
@@ -118,17 +118,17 @@ class Outline:
         return lines + [self._step_line(list(equal), loops, lists) for _, equal in groupby(groups, alike)]
 
     def _phase(self, loop: int, index: int) -> str:
-        step = self._steps.get((loop, index))
+        step = self._steps[loop].get(index)
         return UNSEEN if step is None else step.phase
 
     def _step_line(self, groups: Sequence[_Group], loops: Rows, lists: Sequence[Sequence[int]]) -> Line:
-        indices = [
-            (loop, index)
+        found = [
+            made[index]
             for group in groups
-            for loop in loops
+            for made in map(self._steps.__getitem__, loops)
             for index in range(group.first, group.last + 1)
+            if index in made
         ]
-        found = [self._steps[at] for at in indices if at in self._steps]
         first, last = groups[0].first, groups[-1].last
         return Line(
             STEP,
@@ -167,7 +167,7 @@ class Outline:
 
     def loop_facts(self, row: int) -> Mapping[str, Any]:
         """What is known of a decoding loop and the rows of its first step; nothing for other calls."""
-        first = self._first_steps.get(row)
+        first = next(iter(self._steps.get(row, {}).values()), None)
         return {} if first is None else first.facts
 
     def hidden(self, line: Line) -> int:

@@ -75,7 +75,7 @@ class Columns:
         return [row for row, site in enumerate(self.site) if wanted[site]]
 
     def gather(self, column: str, rows: Sequence[int], offset: int = 0) -> list[int]:
-        """The numbers of a column, `"site"` or `"inputs"`, at `offset` behind each of some rows."""
+        """The numbers of a column (`"inputs"`), at `offset` behind each of some rows with equal subtrees."""
         numbers: array[int] = getattr(self, column)
         if offset:
             return [numbers[row + offset] for row in rows]

@@ -84,8 +84,8 @@ def _took(columns: Columns) -> int:
     """Nanoseconds from the first entry to the last exit; a call that is still open ends with the trace."""
     roots = columns.children_of(UNKNOWN)
     last = [*roots, *_first_open(columns)]
-    pairs = zip(columns.gather("start", last), columns.gather("duration", last), strict=True)
-    return max(start + took for start, took in pairs) - min(columns.gather("start", roots))
+    ends = max(columns.start[row] + columns.duration[row] for row in last)
+    return ends - min(columns.start[row] for row in roots)
 
 
 def _first_open(columns: Columns) -> Iterator[int]:
@@ -101,7 +101,7 @@ def _levels(outline: Outline) -> int:
 def _subject(trace: Trace) -> str:
     """The models that were called directly, or what was called first where there is none."""
     columns = trace.columns
-    sites = dict.fromkeys(columns.gather("site", trace.children_of(UNKNOWN)))
+    sites = dict.fromkeys(columns.site[row] for row in trace.children_of(UNKNOWN))
     roots = dict.fromkeys(root for site in sites if (root := columns.sites[site].root))
     if not roots:
         return clean(columns.sites[columns.site[0]].name)
