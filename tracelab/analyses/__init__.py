@@ -6,9 +6,9 @@
     budget    which of these lines fit on one screen
     batches   what is in the rows of a batch: inputs, beams, returned sequences
 
-and what these are made of: `keys` (which subtrees are equal) and `likeness` (which calls are), `repeats` (what
-repeats in a sequence), `folding` and `gathering` (which calls share a line), `lines` (such a line) and `rows`
-(the calls that it stands for), `marks` (facts about subtrees), `upwards` (how such facts are found),
+and what these are made of: `keys` (which subtrees are equal) and `likeness` (which calls are), `repeats`
+(what repeats in a sequence), `folding` and `gathering` (which calls share a line), `lines` (such a line)
+and `rows` (the calls that it stands for), `marks` (facts about subtrees), `upwards` (how these are found),
 `selection` and `visible` (what a filter keeps), `shapes` (one shape text for many calls), `modelcalls` (what
 a step shows of its model call).
 
