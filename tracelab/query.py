@@ -11,8 +11,9 @@ from __future__ import annotations
 import warnings
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from itertools import repeat
 
-from .calls import STATUSES, Call, Trace, inert
+from .calls import STATUSES, Call, Trace, inert, quiet
 from .errors import PatternWarning
 from .events import KINDS, Site
 
@@ -56,15 +57,18 @@ def find(
         and (kind is None or site.kind == kind)
         for name, site in zip(named, columns.sites, strict=True)
     ]
-    rows = [row for row, site in enumerate(columns.site) if wanted[site]]
+    if step is None:
+        rows = columns.rows_at(wanted)
+    else:
+        rows = [row for row in trace.rows_in_step(step) if wanted[columns.site[row]]]
     if status is not None:
         state = STATUSES.index(status)
-        rows = [row for row in rows if columns.status[row] == state]
-    if step is not None:
-        at = trace.step_indices()
-        rows = [row for row in rows if step >= 0 and at[row] == step]
-    calls = [Call(trace, row) for row in rows]
-    known = any(named[site] for site in set(columns.site))
+        # Very many rows are looked up faster in a plain list.
+        states = list(columns.status) if len(rows) > len(columns) // 16 else columns.status
+        rows = [row for row in rows if states[row] == state]
+    with quiet():
+        calls = list(map(Call, repeat(trace), rows))
+    known = bool(rows) or bool(columns.rows_at(named))
     if not known and pattern != "*":
         warnings.warn(unknown(trace, pattern), PatternWarning, stacklevel=4)
     return Found(calls, f"no call matches {pattern!r} and the rest" if known else unknown(trace, pattern))
@@ -74,7 +78,7 @@ def count(trace: Trace, pattern: str = "*") -> int:
     """How many calls match `pattern`; 0 is an answer, not an error."""
     columns = trace.columns
     wanted = [matches(site, pattern) for site in columns.sites]
-    return sum(1 for site in columns.site if wanted[site])
+    return len(columns.rows_at(wanted))
 
 
 def matches(site: Site, pattern: str) -> bool:

@@ -6,10 +6,13 @@
     budget    which of these lines fit on one screen
     batches   what is in the rows of a batch: inputs, beams, returned sequences
 
-and what these are made of: `keys` (which subtrees are equal), `repeats` (what repeats in a sequence),
-`folding` and `gathering` (which calls share a line), `lines` (such a line), `marks` (facts about
-subtrees), `selection` (what a filter keeps), `shapes` (one shape text for many calls).
+and what these are made of: `keys` (which subtrees are equal) and `likeness` (which calls are), `repeats`
+(what repeats in a sequence), `folding` and `gathering` (which calls share a line), `lines` (such a line)
+and `rows` (the calls that it stands for), `marks` (facts about subtrees), `upwards` (how these are found),
+`selection` and `visible` (what a filter keeps), `shapes` (one shape text for many calls), `modelcalls` (what
+a step shows of its model call).
 
 Everything works on the columns of the trace, needs no torch, and walks with loops instead of recursion:
-a trace may be 100,000 calls deep.
+a trace may be 100,000 calls deep.  Nothing looks at every call: of equal subtrees the first one is looked
+at (`Columns.twin`), of a loop the calls that it made itself.
 """

@@ -18,12 +18,12 @@ KNOWN = ("mode", "beams", "return_sequences")
 
 def loop_facts(loop: Call) -> dict[str, Any]:
     """`mode`, `beams`, `return_sequences` of a decoding loop, as far as they were recorded."""
-    for call in (loop, *loop.ancestors):
+    call: Call | None = loop
+    while call is not None:
         facts = call.facts
         if any(name in facts for name in KNOWN):
             return {name: facts[name] for name in KNOWN if name in facts}
-        if call.function == "generate":
-            break
+        call = None if call.function == "generate" else call.parent
     return {}
 
 

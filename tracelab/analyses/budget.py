@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from .lines import MORE, STEP, Line
 from .outline import Outline
+from .rows import Rows
 
 ASIDE, LATER_STEPS, LATER_LOOPS = 3, 2, 5
 FIRST = -1
@@ -81,7 +82,7 @@ class _Plan:
         self.room -= len(lines)
         self.has_steps = any(self.outline.chain(line) for line in lines)
         self._offer(lines, 0, on_way=True)
-        while self.queue:
+        while self.queue and self.room > 0:
             wanted, _, line, weight = heapq.heappop(self.queue)
             below = self._cut(self.outline.below(line))
             if len(below) <= self.room:
@@ -128,5 +129,5 @@ class _Plan:
             elif shown and shown[-1].kind == MORE:
                 shown[-1].parts.append(line)
             else:
-                shown.append(Line(MORE, line.rows[:1], parts=[line], parent=line.parent))
+                shown.append(Line(MORE, Rows.of(line.rows.first), parts=[line], parent=line.parent))
         return shown

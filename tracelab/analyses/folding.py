@@ -9,16 +9,21 @@ The children of a call are a sequence of positions.  It is cut into chunks:
 Stacks need equal sizes, repetition in time only equal structure (see `keys`); where sizes change their
 rule the repetition is cut (see `repeats.stretches`).  Chunks are folded again until nothing changes, so
 that (A A B)(A A B) becomes a repeat of [A ×2, B].
+
+A call that is the only one of its class and function among its siblings is equal to none of them: what
+stands below it, which may be the whole trace, need not be looked at.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from .keys import Keys
 from .lines import CALL, REPEAT, STACK
 from .repeats import LONGEST, Sizes, blocks, stretches
+from .visible import Visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,10 @@ class Chunk:
         return tuple(position for round in self.rounds for position in round)
 
 
-def fold(
-    rows: Sequence[int], keys: Keys, children: Sequence[Sequence[int]], sizes: Callable[[int], Sizes]
-) -> list[Chunk]:
+def fold(rows: Sequence[int], keys: Keys, visible: Visible, sizes: Callable[[int], Sizes]) -> list[Chunk]:
     """The chunks of the siblings `rows`; positions count within `rows`."""
     # Equal neighbours first: otherwise A A B A A B A A B would become A ×2, (B A A) ×2, B.
-    chunks = _folded(_stacks(rows, keys, children), rows, sizes, 1)
+    chunks = _folded(_stacks(rows, keys, visible), rows, sizes, 1)
     while True:
         folded = _folded(chunks, rows, sizes, LONGEST)
         if len(folded) == len(chunks):
@@ -48,29 +51,32 @@ def fold(
         chunks = folded
 
 
-def _stacks(rows: Sequence[int], keys: Keys, children: Sequence[Sequence[int]]) -> list[Chunk]:
-    chunks: list[Chunk] = []
-    run: list[int] = []
+def _stacks(rows: Sequence[int], keys: Keys, visible: Visible) -> list[Chunk]:
+    runs: list[list[int]] = []
     last: tuple[Hashable, int] | None = None
-    for position, row in enumerate(rows):
-        place = numbered(keys.place(row))
+    places = {place: numbered(place) for place in dict.fromkeys(keys.places_of(rows))}
+    for position, (row, path) in enumerate(zip(rows, keys.places_of(rows), strict=True)):
+        place = places[path]
         here: tuple[Hashable, int] | None = None
         if place is not None:
-            below = tuple(keys.exact[child] for child in children[row])
-            here = (place[0], place[2], keys.own_exact[row], below), place[1]
-        if run and (here is None or last is None or here != (last[0], last[1] + 1)):
-            chunks.append(_stack(run, rows, keys))
-            run = []
-        run.append(position)
+            below = tuple(keys.exact(child) for child in visible.children_of(row))
+            here = (place[0], place[2], keys.own_exact(row), below), place[1]
+        if runs and here is not None and last is not None and here == (last[0], last[1] + 1):
+            runs[-1].append(position)
+        else:
+            runs.append([position])
         last = here
-    if run:
-        chunks.append(_stack(run, rows, keys))
-    return chunks
+    kinds = keys.kinds_of([rows[run[0]] for run in runs])
+    seen = Counter(kinds)
+    return [
+        _stack(run, (keys.loose(rows[run[0]]) if seen[kind] > 1 else kind, len(run)))
+        for run, kind in zip(runs, kinds, strict=True)
+    ]
 
 
-def _stack(run: list[int], rows: Sequence[int], keys: Keys) -> Chunk:
+def _stack(run: list[int], symbol: Hashable) -> Chunk:
     kind = STACK if len(run) > 1 else CALL
-    return Chunk(kind, (keys.loose[rows[run[0]]], len(run)), tuple((position,) for position in run))
+    return Chunk(kind, symbol, tuple((position,) for position in run))
 
 
 def numbered(place: str | None) -> tuple[str, int, str] | None:

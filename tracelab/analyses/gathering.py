@@ -17,6 +17,7 @@ from .keys import Keys
 from .lines import CALL, HELPERS, LEAVES, Line
 from .loops import PREFILL
 from .marks import Marks
+from .rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ class Gatherer:
             last = gathered[-1] if gathered else None
             if last is not None and last.kind == kind and (kind == HELPERS or self._same_leaf(last, line)):
                 last.parts.append(line)
-                last.rows += line.rows
+                last.rows.parts.extend(line.rows.parts)
             elif kind:
-                gathered.append(Line(kind, list(line.rows), parts=[line], parent=line.parent))
+                gathered.append(Line(kind, Rows(list(line.rows.parts)), parts=[line], parent=line.parent))
             else:
                 gathered.append(line)
         # One leaf alone is an ordinary call.
@@ -47,17 +48,17 @@ class Gatherer:
     def _on_the_way(self, row: int) -> bool:
         """A method that leads to the steps, or prepares the first one."""
         site = self.columns.sites[self.columns.site[row]]
-        return site.kind == "method" and (bool(self.marks.chain[row]) or site.function == PREFILL)
+        return site.kind == "method" and (self.marks.chain(row) or site.function == PREFILL)
 
     def _kind(self, line: Line, on_the_way: bool) -> str:
         if line.kind != CALL:
             return ""
         row = line.rows[0]
-        if on_the_way and self.marks.small[row]:
+        if on_the_way and self.marks.small(row):
             return HELPERS
         site = self.columns.sites[self.columns.site[row]]
         leaf = site.kind == "module" and bool(site.path) and line.count == 1 and not line.expandable
         return LEAVES if leaf and self.columns.status[row] == OK else ""
 
     def _same_leaf(self, last: Line, line: Line) -> bool:
-        return self.keys.own_exact[last.rows[0]] == self.keys.own_exact[line.rows[0]]
+        return self.keys.own_exact(last.rows[0]) == self.keys.own_exact(line.rows[0])

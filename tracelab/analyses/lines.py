@@ -11,11 +11,11 @@ children of all of them, position by position.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..calls import Step
 from ..events import UNKNOWN
+from .rows import Rows, Runs
 
 CALL, STACK, REPEAT = "call", "stack", "repeat"
 STEP, HELPERS, LEAVES, MORE = "step", "helpers", "leaves", "more"
@@ -27,23 +27,20 @@ UNSEEN = "unseen"
 class Line:
     """One line of the tree.
 
-    `rows`: every call it stands for, the drawn one first (of a step: its model calls).  `runs`: the rows
-    directly below, one list for each repetition.  `count`: how often it happened one after another.
-    `steps`: what is known of the passes.  `parts`: the lines that a `helpers`, `leaves` or `more` line
-    has swallowed.  `parent`: the row of the call that made these calls.
+    `rows`: every call it stands for, the drawn one first (of a step: its model calls).  `count`: how often
+    it happened one after another.  `runs`: of a step or repeat, the rows directly below, one list for each
+    repetition; a call is asked for its children when it is opened.  `expandable`: whether there are lines
+    below.  `steps`: what is known of the passes.  `parts`: the lines that a `helpers`, `leaves` or `more`
+    line has swallowed.  `parent`: the row of the call that made these calls.
     """
 
     kind: str
-    rows: list[int]
+    rows: Rows
     count: int = 1
-    runs: list[Sequence[int]] = field(default_factory=list)
+    runs: Runs = field(default_factory=lambda: Runs([]))
+    expandable: bool = False
     steps: list[Step] = field(default_factory=list)
     passes: tuple[int, int] = (0, 0)
     phase: str = ""
     parts: list[Line] = field(default_factory=list)
     parent: int = UNKNOWN
-
-    @property
-    def expandable(self) -> bool:
-        """Whether there are lines below."""
-        return any(self.runs)

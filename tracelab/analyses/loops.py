@@ -14,11 +14,15 @@ A pass in the order in which its calls begin:
 A compiled model call leaves no trace.  Its pass is still opened and closed by the helpers around it, so the
 numbers of the passes stay true; it only has no step.  Older releases have no `_prefill`: there the first
 model call of the loop is the prefill.
+
+Only the calls that a loop made itself are looked at, five or six a step.  What stands deeper belongs to the
+pass of the first such call above it.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..calls import Columns, Trace
@@ -64,22 +68,69 @@ class Loop:
         return self.index
 
 
-@dataclass(slots=True)
 class Passes:
     """The result of the scan.
 
-    `step_at`: for each row the index of the innermost pass that it belongs to, -1 where there is none.
-    `pass_of`: for each direct child of a loop the pass of this very loop, -1 before its first.
     `loops`: by row number, in start order.
+    `prefills`: rows of the `_prefill` of a loop.
+    `index_of`: for each call made by a loop or by its `_prefill` the pass of this very loop, -1 before its
+    first.
     """
 
-    step_at: array[int]
-    pass_of: dict[int, int]
-    loops: dict[int, Loop]
+    def __init__(self, columns: Columns) -> None:
+        self.loops: dict[int, Loop] = {}
+        self.prefills: set[int] = set()
+        self.index_of: dict[int, int] = {}
+        self._columns = columns
+        # Calls before the first pass of a loop belong to the pass that the whole loop belongs to.
+        self._early: dict[int, int] = {}
+        self._known: dict[int, int] = {UNKNOWN: UNKNOWN}
+
+    def add(self, loop: Loop, row: int, index: int) -> None:
+        """Note that `row`, made by `loop`, belongs to the pass `index`."""
+        self.index_of[row] = index
+        if index < 0:
+            self._early[row] = loop.row
+
+    def step_of(self, row: int) -> int:
+        """Index of the innermost pass that a row belongs to, -1 where there is none."""
+        if not self.loops:
+            return UNKNOWN
+        climbed = []
+        while row not in self._known and self.index_of.get(row, UNKNOWN) < 0:
+            climbed.append(row)
+            row = self._early[row] if row in self._early else self._columns.parent[row]
+        found = self._known[row] if row in self._known else self.index_of[row]
+        # Not the row that was asked for: there may be a million of them, but fewer have calls below.
+        for passed in climbed[1:]:
+            self._known[passed] = found
+        return found
+
+    def step_at(self) -> array[int]:
+        """The same for every row at once."""
+        found = array("i", [UNKNOWN]) * len(self._columns)
+        if self.loops:
+            for row, parent in enumerate(self._columns.parent):
+                index = self.index_of.get(row, UNKNOWN)
+                above = self._early.get(row, parent)
+                found[row] = index if index >= 0 else found[above] if above >= 0 else UNKNOWN
+        return found
+
+    def rows_in(self, step: int) -> list[int]:
+        """The rows that belong to the passes with this index, in order."""
+        columns = self._columns
+        waiting = [row for row, index in self.index_of.items() if index == step]
+        waiting += [row for row in self._early if self.step_of(row) == step]
+        found = []
+        while waiting:
+            row = waiting.pop()
+            found.append(row)
+            waiting += [child for child in columns.children_of(row) if child not in self.index_of]
+        return sorted(found)
 
 
 def passes(trace: Trace) -> Passes:
-    """The decoding loops of a trace and their passes; one walk over the rows, kept with the trace."""
+    """The decoding loops of a trace and their passes; found once and kept with the trace."""
     found: Passes = trace.memo("passes", lambda: _scan(trace.columns))
     return found
 
@@ -100,46 +151,48 @@ def _role(site: Site) -> int:
 
 def _scan(columns: Columns) -> Passes:
     roles = [_role(site) for site in columns.sites]
-    found = Passes(array("i", [UNKNOWN]) * len(columns), {}, {})
+    found = Passes(columns)
     if _LOOP not in roles:
         return found
-    step_at = found.step_at
-    # Rows whose children make up the passes: the loops, and each `_prefill` directly below one.
-    inside: dict[int, Loop] = {}
-    for row, (parent, site) in enumerate(zip(columns.parent, columns.site, strict=True)):
-        loop = inside.get(parent)
-        role = roles[site]
-        if loop is not None:
-            _enter(found, inside, loop, row, columns.sites[site], role, parent)
-        elif parent != UNKNOWN:
-            step_at[row] = step_at[parent]
-        if role == _LOOP:
-            here = columns.sites[site]
-            found.loops[row] = inside[row] = Loop(row, (here.root, here.path), _drafts(columns, row))
+    for row in columns.rows_at([role == _LOOP for role in roles]):
+        here = columns.sites[columns.site[row]]
+        found.loops[row] = loop = Loop(row, (here.root, here.path), _drafts(columns, row))
+        _follow(found, columns, roles, loop)
     return found
 
 
-def _enter(
-    found: Passes, inside: dict[int, Loop], loop: Loop, row: int, site: Site, role: int, parent: int
-) -> None:
-    """Give one call, made by the loop itself or by its `_prefill`, to a pass."""
+def _follow(found: Passes, columns: Columns, roles: Sequence[int], loop: Loop) -> None:
+    """Give the calls that were made by the loop itself or by its `_prefill` to its passes."""
+    direct = columns.children_of(loop.row)
+    site_of = columns.site.__getitem__
+    rows = list(zip(direct, map(site_of, direct), strict=True))
+    below: set[int] = set()
+    for row, site in rows:  # grows while it is walked: a `_prefill` stands before its own children
+        if roles[site] == _PREFILL:
+            found.prefills.add(row)
+            children = columns.children_of(row)
+            rows += zip(children, map(site_of, children), strict=True)
+            below.update(children)
+    rows.sort()
+    for row, site in rows:
+        found.add(loop, row, _enter(loop, row, columns.sites[site], roles[site], row in below))
+
+
+def _enter(loop: Loop, row: int, site: Site, role: int, below: bool) -> int:
+    """The pass that one call belongs to; `below`: it was made by the `_prefill` of the loop."""
     if role == _MODULE and (site.root, site.path) == loop.place:
-        loop.steps.append((row, loop.open(), parent != loop.row))
+        loop.steps.append((row, loop.open(), below))
         loop.opened = False
     elif role == _PREFILL:
-        inside[row] = loop
         loop.prefilled = True
-    elif loop.prefilled and loop.index < 0 and parent == loop.row:
+        return max(loop.index, 0)
+    elif loop.prefilled and loop.index < 0 and not below:
         loop.index = 0  # nothing below the prefill was kept (`depth`), but it did run
     elif role == _OPENER:
         loop.open()
     elif role == _CLOSER:
         loop.opened = False
-    outside = found.step_at[loop.row]
-    index = 0 if role == _PREFILL and loop.index < 0 else loop.index
-    found.step_at[row] = index if index >= 0 else outside
-    if parent == loop.row:
-        found.pass_of[row] = index
+    return loop.index
 
 
 def _drafts(columns: Columns, row: int) -> bool:

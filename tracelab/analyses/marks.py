@@ -3,43 +3,74 @@
     size    how many calls stand below it (and may be shown)
     chain   it is, or leads to, a decoding loop: the way from the user's line to the steps
     small   a method call that ran no module and failed nowhere: a helper
+    levels  how many levels of lines stand below it; between a loop and its calls stands a line for each step
 
-One walk from the last row to the first finds them all, because children have larger row numbers.
+They are found when they are asked for: the ways to the loops by climbing from each loop, a helper by
+looking through what it called, once for all its twins.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 
-from ..calls import OK, Columns
+from ..calls import OK
 from ..events import UNKNOWN
+from .upwards import upwards
+from .visible import Visible
 
 
-@dataclass(slots=True)
 class Marks:
-    """The facts, by row."""
+    """The facts, by row; `loops` are the rows of the decoding loops."""
 
-    size: array[int]
-    chain: bytearray
-    small: bytearray
+    def __init__(self, visible: Visible, loops: Collection[int]) -> None:
+        self._visible = visible
+        self._columns = visible.columns
+        self._loops = loops
+        self._small: dict[int, bool] = {}
+        self._levels: dict[int, int] = {}
 
+    def size(self, row: int) -> int:
+        """How many visible calls stand below a row."""
+        return self._visible.size(row)
 
-def marks(columns: Columns, loops: Container[int], keep: Container[int] | None) -> Marks:
-    """Collect the facts of all rows; `loops` are the decoding loops, `keep` the rows that may be shown."""
-    total = len(columns)
-    found = Marks(array("i", [0]) * total, bytearray(total), bytearray(b"\x01") * total)
-    helper = [site.kind in ("method", "function") for site in columns.sites]
-    parents, sites, status = columns.parent, columns.site, columns.status
-    for row in range(total - 1, -1, -1):
-        if row in loops:
-            found.chain[row] = 1
-        if found.chain[row] or not helper[sites[row]] or status[row] != OK:
-            found.small[row] = 0
-        above = parents[row]
-        if above != UNKNOWN:
-            found.size[above] += found.size[row] + (keep is None or row in keep)
-            found.chain[above] |= found.chain[row]
-            found.small[above] &= found.small[row]
-    return found
+    def chain(self, row: int) -> bool:
+        """Whether a row is a decoding loop or leads to one."""
+        return row in self._ways
+
+    @cached_property
+    def _ways(self) -> set[int]:
+        found: set[int] = set()
+        for loop in self._loops:
+            row = loop
+            while row != UNKNOWN and row not in found:
+                found.add(row)
+                row = self._columns.parent[row]
+        return found
+
+    def small(self, row: int) -> bool:
+        """Whether a row is a helper."""
+        return upwards(self._columns.twin(row), self._small, self._beneath, self._make)
+
+    def _beneath(self, row: int) -> Sequence[int]:
+        """What must be small for `row` to be small: nothing below matters where the call itself is not."""
+        return self._twins_below(row) if self._helps(row) else ()
+
+    def _make(self, row: int, below: Iterable[bool]) -> bool:
+        return self._helps(row) and all(below)
+
+    def _helps(self, row: int) -> bool:
+        columns = self._columns
+        helper = columns.sites[columns.site[row]].kind in ("method", "function")
+        return helper and columns.status[row] == OK and row not in self._ways
+
+    def levels(self, row: int) -> int:
+        """How many levels of lines there are below a row."""
+        return upwards(self._columns.twin(row), self._levels, self._twins_below, self._one_more)
+
+    def _twins_below(self, row: int) -> Sequence[int]:
+        return [self._columns.twin(child) for child in self._columns.children_of(row)]
+
+    def _one_more(self, row: int, below: Iterable[int]) -> int:
+        deepest = max(below, default=-1)
+        return deepest + 1 + (deepest >= 0 and row in self._loops)

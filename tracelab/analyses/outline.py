@@ -1,26 +1,39 @@
 """The folded call tree, level by level: what a renderer draws, before it is known how much fits.
 
 Lines (see `lines`) are made when they are asked for, so a tree of a million calls costs only what is
-shown.  The children of a call are folded by `folding` and gathered by `gathering`; the children of a
-decoding loop are first cut into its passes, so that prefill and decode never share a line.
+shown, and of equal calls only the first ones are looked at (see `rows`).  The children of a call are folded
+by `folding` and gathered by `gathering`; the children of a decoding loop are first cut into its passes, so
+that prefill and decode never share a line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from ..calls import Call, Step, Trace
 from ..events import UNKNOWN
 from .folding import fold
 from .gathering import Gatherer
-from .keys import Keys, keys
+from .keys import Keys
 from .lines import CALL, HELPERS, MORE, REPEAT, STACK, STEP, UNSEEN, Line
-from .loops import PREFILL, passes
-from .marks import Marks, marks
+from .loops import passes
+from .marks import Marks
+from .rows import Rows, Runs
 from .shapes import Shapes
 from .steps import steps
+from .visible import Visible
+
+
+class _Group(NamedTuple):
+    """Passes of a loop that are drawn together, and their positions among the children of the loop."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
 
 
 class Outline:
@@ -31,125 +44,120 @@ class Outline:
         self.folded = fold
         self.keep = keep
         self._columns = trace.columns
+        self._visible = Visible(self._columns, keep)
         self.shapes = Shapes(self._columns)
+        self.keys = Keys(self._visible)
+        self.marks = Marks(self._visible, passes(trace).loops)
 
     # --- what is derived once, when it is first needed ----------------------------------------------
 
     @cached_property
-    def children(self) -> list[Sequence[int]]:
-        """Visible children by row; the last entry holds the visible roots."""
-        lists = [self.trace.children_of(row) for row in (*range(len(self._columns)), UNKNOWN)]
-        keep = self.keep
-        return lists if keep is None else [[row for row in rows if row in keep] for rows in lists]
-
-    @cached_property
-    def marks(self) -> Marks:
-        """Facts about subtrees."""
-        return marks(self._columns, passes(self.trace).loops, self.keep)
-
-    @cached_property
-    def keys(self) -> Keys:
-        """Which subtrees are equal."""
-        return keys(self._columns, self.children)
-
-    @cached_property
-    def _steps(self) -> dict[tuple[int, int], Step]:
-        return {(step.loop.id, step.index): step for step in steps(self.trace)}
-
-    @cached_property
-    def _first_steps(self) -> dict[int, Step]:
-        return {step.loop.id: step for step in reversed(steps(self.trace))}
+    def _steps(self) -> dict[int, dict[int, Step]]:
+        """The steps of each loop by their index."""
+        found: dict[int, dict[int, Step]] = {row: {} for row in passes(self.trace).loops}
+        for step in steps(self.trace):
+            found[step.loop.id][step.index] = step
+        return found
 
     # --- lines ----------------------------------------------------------------------------------
 
     def top(self) -> list[Line]:
         """The lines of the calls that no other traced call made."""
-        return self._lines([self.children[UNKNOWN]], UNKNOWN, ())
+        return self._finished(self._plain(Runs.of([self._visible.children_of(UNKNOWN)])), UNKNOWN)
 
     def below(self, line: Line) -> list[Line]:
         """The lines directly below `line`."""
         if not line.expandable:
             return []
-        inside = line.kind in (CALL, STACK)
-        return self._lines(line.runs, line.rows[0] if inside else line.parent, line.rows if inside else ())
+        if line.kind not in (CALL, STACK):
+            return self._finished(self._plain(line.runs), line.parent)
+        parent = line.rows[0]
+        runs = line.rows.below(self._visible)
+        loop = parent in passes(self.trace).loops
+        return self._finished(self._passes(runs, line.rows) if loop else self._plain(runs), parent)
 
-    def _lines(self, runs: list[Sequence[int]], parent: int, made_by: Sequence[int]) -> list[Line]:
-        loops = passes(self.trace).loops
-        lines = self._passes(runs, made_by) if made_by and parent in loops else self._plain(runs)
+    def _finished(self, lines: list[Line], parent: int) -> list[Line]:
         for line in lines:
             line.parent = parent
         if not self.folded:
             return lines
         return Gatherer(self._columns, self.keys, self.marks).gather(lines, parent)
 
-    def _plain(self, runs: list[Sequence[int]]) -> list[Line]:
+    def _plain(self, runs: Runs) -> list[Line]:
+        first = runs.first
         if not self.folded:
-            return [self._call([row], 1) for row in runs[0]]
-        chunks = fold(runs[0], self.keys, self.children, self.shapes.sizes)
+            return [self._call(Rows.of([row]), 1) for row in first]
         lines = []
-        for chunk in chunks:
+        for chunk in fold(first, self.keys, self._visible, self.shapes.sizes):
             if chunk.kind == REPEAT:
-                rounds: list[Sequence[int]] = [
-                    [run[position] for position in round] for run in runs for round in chunk.rounds
-                ]
-                lines.append(Line(REPEAT, [rounds[0][0]], len(chunk.rounds), rounds))
-                continue
-            rows = [run[position] for run in runs for position in chunk.positions]
-            lines.append(self._call(rows, len(chunk.rounds), chunk.kind))
+                rows = Rows.of([first[chunk.rounds[0][0]]])
+                rounds = runs.cut(chunk.rounds)
+                lines.append(Line(REPEAT, rows, len(chunk.rounds), rounds, expandable=True))
+            else:
+                lines.append(self._call(runs.pick(chunk.positions), len(chunk.rounds), chunk.kind))
         return lines
 
-    def _call(self, rows: list[int], count: int, kind: str = CALL) -> Line:
-        return Line(kind, rows, count, [self.children[row] for row in rows])
+    def _call(self, rows: Rows, count: int, kind: str = CALL) -> Line:
+        return Line(kind, rows, count, expandable=self.marks.size(rows[0]) > 0)
 
     # --- the passes of a decoding loop ----------------------------------------------------------
 
-    def _passes(self, runs: list[Sequence[int]], loops: Sequence[int]) -> list[Line]:
+    def _passes(self, runs: Runs, loops: Rows) -> list[Line]:
         """The children of a loop: what comes before its first pass, then one line for equal passes."""
-        before, groups = self._cut(runs[0], loops[0])
-        lines = self._plain([run[: len(before)] for run in runs]) if before else []
-        at = len(before)
-        last_key: object = None
-        for first, last, rows in groups:
-            step = self._steps.get((loops[0], first))
-            phase = UNSEEN if step is None else step.phase
-            key = (phase, last - first, *(self.keys.loose[row] for row in rows)) if self.folded else object()
-            spans: list[Sequence[int]] = [run[at : at + len(rows)] for run in runs]
-            at += len(rows)
-            if key != last_key:
-                lines.append(Line(STEP, [], 0, passes=(first, last), phase=phase))
-                last_key = key
-            self._add_pass(lines[-1], loops, first, last, spans)
-        return lines
+        lists = list(runs)
+        before, groups = self._cut(lists[0], loops[0])
+        lines = self._plain(Runs.of([run[:before] for run in lists])) if before else []
+        if not self.folded:
+            return lines + [self._step_line([group], loops, lists) for group in groups]
+        loose = self.keys.loose_of(lists[0][before:])
 
-    def _add_pass(
-        self, line: Line, loops: Sequence[int], first: int, last: int, spans: list[Sequence[int]]
-    ) -> None:
-        found = [self._steps.get((loop, index)) for loop in loops for index in range(first, last + 1)]
-        line.steps += [step for step in found if step is not None]
-        line.rows += [step.call.id for step in found if step is not None]
-        line.runs += spans
-        line.count += 1
-        line.passes = (line.passes[0], last)
+        def alike(group: _Group) -> object:
+            below = loose[group.start - before : group.stop - before]
+            return self._phase(loops[0], group.first), group.last - group.first, below
 
-    def _cut(self, rows: Sequence[int], loop: int) -> tuple[list[int], list[tuple[int, int, list[int]]]]:
-        """Rows before the first pass, and (first pass, last pass, rows) of each group of passes.
+        return lines + [self._step_line(list(equal), loops, lists) for _, equal in groupby(groups, alike)]
+
+    def _phase(self, loop: int, index: int) -> str:
+        step = self._steps[loop].get(index)
+        return UNSEEN if step is None else step.phase
+
+    def _step_line(self, groups: Sequence[_Group], loops: Rows, lists: Sequence[Sequence[int]]) -> Line:
+        found = [
+            made[index]
+            for group in groups
+            for made in map(self._steps.__getitem__, loops)
+            for index in range(group.first, group.last + 1)
+            if index in made
+        ]
+        first, last = groups[0].first, groups[-1].last
+        return Line(
+            STEP,
+            Rows.of([step.call.id for step in found]),
+            len(groups),
+            Runs.of([run[group.start : group.stop] for group in groups for run in lists]),
+            expandable=True,
+            steps=found,
+            passes=(first, last),
+            phase=self._phase(loops[0], first),
+        )
+
+    def _cut(self, rows: Sequence[int], loop: int) -> tuple[int, list[_Group]]:
+        """How many of the rows come before the first pass, and the groups of passes behind them.
 
         The chunks of a prompt all run inside one `_prefill`, so they make one group.
         """
         scan = passes(self.trace)
         chunks = max((index for _, index, below in scan.loops[loop].steps if below), default=0)
-        before: list[int] = []
-        groups: list[tuple[int, int, list[int]]] = []
-        for row in rows:
-            index = scan.pass_of[row]
-            if index < 0:
-                before.append(row)
-            elif groups and index <= groups[-1][1]:
-                groups[-1][2].append(row)
-            else:
-                site = self._columns.sites[self._columns.site[row]]
-                groups.append((index, chunks if site.function == PREFILL else index, [row]))
-        return before, groups
+        begun: list[tuple[int, int, int]] = []
+        last = UNKNOWN
+        for position, row in enumerate(rows):
+            index = scan.index_of[row]
+            if index > last:
+                last = chunks if row in scan.prefills else index
+                begun.append((index, last, position))
+        stops = [position for _, _, position in begun[1:]] + [len(rows)]
+        groups = [_Group(*group, stop) for group, stop in zip(begun, stops, strict=False)]
+        return groups[0].start if groups else len(rows), groups
 
     # --- what a renderer asks about a line ------------------------------------------------------
 
@@ -159,12 +167,14 @@ class Outline:
 
     def loop_facts(self, row: int) -> Mapping[str, Any]:
         """What is known of a decoding loop and the rows of its first step; nothing for other calls."""
-        first = self._first_steps.get(row)
+        first = next(iter(self._steps.get(row, {}).values()), None)
         return {} if first is None else first.facts
 
     def hidden(self, line: Line) -> int:
         """Number of calls below the line, in one of its repetitions."""
-        return self._all(line.runs[0]) if line.runs else 0
+        if line.kind in (CALL, STACK):
+            return self.marks.size(line.rows[0])
+        return sum(self.marks.size(row) + 1 for row in line.runs.first)
 
     def all_hidden(self, line: Line) -> int:
         """Number of calls that are not seen when the line is shown without the lines below it."""
@@ -175,10 +185,8 @@ class Outline:
             )
         if line.kind == HELPERS:
             return sum(self.all_hidden(part) for part in line.parts)
-        return sum(self._all(run) for run in line.runs)
-
-    def _all(self, rows: Iterable[int]) -> int:
-        return sum(self.marks.size[row] + 1 for row in rows)
+        # All repetitions are equal, so they hide equally much.
+        return self.hidden(line) * len(line.rows if line.kind in (CALL, STACK) else line.runs)
 
     def leads_to_module(self, line: Line) -> bool:
         """Whether the line is a method that runs a module somewhere, but no decoding loop."""
@@ -186,9 +194,9 @@ class Outline:
             return False
         row = line.rows[0]
         site = self._columns.sites[self._columns.site[row]]
-        return site.kind == "method" and not self.marks.small[row]
+        return site.kind == "method" and not self.marks.small(row)
 
     def chain(self, line: Line) -> bool:
         """Whether the line leads to the steps of a decoding loop."""
-        rows: Iterable[int] = line.runs[0] if line.kind in (STEP, REPEAT) else line.rows[:1]
-        return any(self.marks.chain[row] for row in rows)
+        rows = line.runs.first if line.kind in (STEP, REPEAT) else line.rows.first
+        return any(self.marks.chain(row) for row in rows)

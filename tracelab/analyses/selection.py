@@ -23,8 +23,8 @@ def matching(trace: Trace, pattern: str) -> frozenset[int]:
     columns = trace.columns
     wanted = [_matches(site, pattern) for site in columns.sites]
     kept: set[int] = set()
-    for row, site in enumerate(columns.site):
-        while wanted[site] and row != UNKNOWN and row not in kept:
+    for row in columns.rows_at(wanted):
+        while row != UNKNOWN and row not in kept:
             kept.add(row)
             row = columns.parent[row]
     if not kept:

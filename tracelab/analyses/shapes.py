@@ -13,12 +13,14 @@ where it grew evenly, `varied` otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from ..calls import Columns, bind
 from ..events import UNKNOWN
 from ..values import CacheSpec, ContainerSpec, Spec, TensorSpec, first
 from .repeats import Range, Sizes, summary
+from .rows import Part, Rows
 
 SOURCES = ("input_features", "input_values", "pixel_values")
 METHOD_SOURCES = ("inputs", "segment_input", *SOURCES)
@@ -48,18 +50,25 @@ class Shapes:
         self._columns = columns
         self._inputs: dict[tuple[int, int], TensorSpec | None] = {}
         self._outputs: dict[tuple[bool, int], TensorSpec | None] = {}
+        self._known: dict[tuple[int, int, int], Ends] = {}
 
     def ends(self, row: int) -> Ends:
         """The main tensor in and out of one call."""
         columns = self._columns
-        site, inputs, output = columns.site[row], columns.inputs[row], columns.output[row]
-        method = columns.sites[site].kind == "method"
-        if (site, inputs) not in self._inputs:
-            self._inputs[site, inputs] = self._main_input(site, inputs, method)
-        if (method, output) not in self._outputs:
-            spec = None if output == UNKNOWN else columns.specs[output]
-            self._outputs[method, output] = _main(spec, OUTPUTS, named_only=method)
-        return Ends(self._inputs[site, inputs], self._outputs[method, output])
+        return self._ends((columns.site[row], columns.inputs[row], columns.output[row]))
+
+    def _ends(self, kind: tuple[int, int, int]) -> Ends:
+        if kind not in self._known:
+            columns = self._columns
+            site, inputs, output = kind
+            method = columns.sites[site].kind == "method"
+            if (site, inputs) not in self._inputs:
+                self._inputs[site, inputs] = self._main_input(site, inputs, method)
+            if (method, output) not in self._outputs:
+                spec = None if output == UNKNOWN else columns.specs[output]
+                self._outputs[method, output] = _main(spec, OUTPUTS, named_only=method)
+            self._known[kind] = Ends(self._inputs[site, inputs], self._outputs[method, output])
+        return self._known[kind]
 
     def _main_input(self, site: int, inputs: int, method: bool) -> TensorSpec | None:
         columns = self._columns
@@ -83,11 +92,46 @@ class Shapes:
         cache = cache_in(bound)
         return None if cache is None else cache.length
 
-    def text(self, rows: Sequence[int]) -> str:
+    def text(self, rows: Rows | Sequence[int]) -> str:
         """What went in and out of all these calls: `in → out`, once where both are the same, else ""."""
-        ends = [self.ends(row) for row in rows]
+        ends = self._all_ends(rows if isinstance(rows, Rows) else Rows.of(rows))
         texts = [_side([end.before for end in ends]), _side([end.after for end in ends])]
         return " → ".join(dict.fromkeys(text for text in texts if text))
+
+    def _all_ends(self, rows: Rows) -> list[Ends]:
+        """The main tensors of all rows in order, or just one pair where all are the same."""
+        found = [self._ends_of(part) for part in rows.parts]
+        if all(ends == found[0] for ends in found) and found and len(found[0]) == 1:
+            return found[0]
+        return [
+            end
+            for ends, part in zip(found, rows.parts, strict=True)
+            for end in (ends * part.size if len(ends) == 1 else ends)
+        ]
+
+    def _ends_of(self, part: Part) -> list[Ends]:
+        """The same for one part."""
+        if len(part.tops) == 1:
+            return self._along([part.tops[0] + offset for offset in part.offsets], 0, None)
+        sites = [self._columns.site[part.base + offset] for offset in part.offsets]
+        found = [
+            self._along(part.tops, offset, site) for offset, site in zip(part.offsets, sites, strict=True)
+        ]
+        if all(ends == found[0] for ends in found):
+            return found[0] if len(found[0]) == 1 else [end for end in found[0] for _ in part.offsets]
+        each = [ends * len(part.tops) if len(ends) == 1 else ends for ends in found]
+        return list(chain.from_iterable(zip(*each, strict=True)))
+
+    def _along(self, rows: Sequence[int], offset: int, site: int | None) -> list[Ends]:
+        """The same for the calls at `offset` behind some rows; `site`: that of all of them, if it is one."""
+        columns = self._columns
+        inputs, output = columns.gather("inputs", rows, offset), columns.gather("output", rows, offset)
+        if site is not None and len(set(inputs)) == 1 and len(set(output)) == 1:
+            return [self._ends((site, inputs[0], output[0]))]
+        sites = columns.gather("site", rows, offset) if site is None else repeat(site)
+        ends = [self._ends(kind) for kind in zip(sites, inputs, output, strict=False)]
+        different = {id(end): end for end in ends}
+        return ends[:1] if all(end == ends[0] for end in different.values()) else ends
 
 
 def _main(spec: Spec | None, names: Sequence[str], named_only: bool = False) -> TensorSpec | None:
@@ -112,9 +156,11 @@ def _side(specs: Sequence[TensorSpec | None]) -> str:
     if not known or len(known) < len(specs):
         return "varied" if known else ""
     one = known[0]
-    if any(_kind(spec) != _kind(one) for spec in known):
+    different = list({id(spec): spec for spec in known}.values())
+    if any(_kind(spec) != _kind(one) for spec in different):
         return "varied"
-    sizes = tuple(str(size_range(known, at)) for at in range(len(one.shape)))
+    steady = [len({spec.shape[at] for spec in different}) == 1 for at in range(len(one.shape))]
+    sizes = tuple(str(one.shape[at] if steady[at] else size_range(known, at)) for at in range(len(one.shape)))
     return str(TensorSpec(sizes, one.dtype, one.device, type=one.type))
 
 

@@ -14,20 +14,13 @@ there only where values were kept.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from ..calls import Call, Step, Trace
-from ..values import CacheSpec, ContainerSpec, Dim, Spec, TensorSpec, first
+from ..calls import Call, Step, Trace, quiet
+from ..values import CacheSpec, Dim
 from .batches import copies, loop_facts
 from .loops import ASSISTED, Loop, passes
-from .shapes import cache_in
-
-IDS = ("decoder_input_ids", "input_ids")
-EMBEDS = ("decoder_inputs_embeds", "inputs_embeds")
-ENCODED = ("decoder_input_ids", "decoder_inputs_embeds", "encoder_outputs")
-"""Arguments that only the forward of an encoder-decoder model is given."""
+from .modelcalls import ModelCalls
 
 
 def steps(trace: Trace) -> list[Step]:
@@ -38,83 +31,81 @@ def steps(trace: Trace) -> list[Step]:
 
 def step_of(trace: Trace, call: Call) -> int | None:
     """Index of the innermost step that `call` belongs to, None outside a decoding loop."""
-    index = step_indices(trace)[call.id]
+    index = passes(trace).step_of(call.id)
     return None if index < 0 else index
 
 
 def step_indices(trace: Trace) -> array[int]:
     """The same for every row at once, -1 for none."""
-    return passes(trace).step_at
+    return passes(trace).step_at()
+
+
+def rows_in_step(trace: Trace, index: int) -> list[int]:
+    """The rows that belong to a step of this index, whatever their loop; none for a negative index."""
+    return passes(trace).rows_in(index) if index >= 0 else []
 
 
 def _all_steps(trace: Trace) -> list[Step]:
+    calls = ModelCalls(trace.columns)
     found: list[Step] = []
-    for loop in passes(trace).loops.values():
-        found += _steps_of(trace, loop)
+    loops = passes(trace).loops.values()
+    with quiet():
+        for loop in loops:
+            found += _steps_of(trace, loop, calls)
     return sorted(found, key=lambda step: step.call.id)
 
 
-def _steps_of(trace: Trace, loop: Loop) -> list[Step]:
+def _steps_of(trace: Trace, loop: Loop, calls: ModelCalls) -> list[Step]:
+    columns = trace.columns
     made_by = Call(trace, loop.row)
     facts = loop_facts(made_by)
-    made: list[Step] = []
-    for row, index, below_prefill in loop.steps:
-        step = _step(Call(trace, row), made_by, index, _phase(loop, made_by, index, below_prefill), facts)
-        if made and made[-1].cache_after is None:
-            made[-1] = replace(made[-1], cache_after=step.cache_before)
-        made.append(step)
-    return made
+    rows = [row for row, _, _ in loop.steps]
+    sites, inputs, outputs, took = (
+        columns.gather(name, rows) for name in ("site", "inputs", "output", "duration")
+    )
+    given = list(map(calls.given, sites, inputs))
+    came = list(map(calls.came, outputs))
+    later = [*(_length(one.cache) for one in given), None][1:]
+    decode = "verify" if made_by.function == ASSISTED else "decode"
+    return [
+        Step(
+            index=index,
+            phase=_phase(loop, index, below_prefill, decode),
+            call=Call(trace, row),
+            loop=made_by,
+            input=before.input,
+            mask=before.mask,
+            cache_before=_length(before.cache),
+            cache_after=_first(_length(after.cache), next_before),
+            cross_length=_first(_cross(after.cache), _cross(before.cache)),
+            logits=after.logits,
+            tokens=before.tokens,
+            duration=nanoseconds / 1e9,
+            facts=_step_facts(before.input, facts),
+        )
+        for (row, index, below_prefill), before, after, next_before, nanoseconds in zip(
+            loop.steps, given, came, later, took, strict=True
+        )
+    ]
 
 
-def _phase(loop: Loop, made_by: Call, index: int, below_prefill: bool) -> str:
+def _phase(loop: Loop, index: int, below_prefill: bool, decode: str) -> str:
+    """The phase of a step; `decode`: that of a step which is nothing else."""
     if loop.nested:
         return "draft"
-    if below_prefill or (index == 0 and not loop.prefilled):
-        return "prefill"
-    return "verify" if made_by.function == ASSISTED else "decode"
+    return "prefill" if below_prefill or (index == 0 and not loop.prefilled) else decode
 
 
-def _step(call: Call, loop: Call, index: int, phase: str, facts: dict[str, Any]) -> Step:
-    inputs, output = call.inputs, call.output
-    ids = _tensor(inputs, IDS)
-    fed = ids or _tensor(inputs, EMBEDS)
-    encoder_decoder = any(name in inputs for name in ENCODED)
-    mask = _tensor(inputs, ("decoder_attention_mask" if encoder_decoder else "attention_mask",))
-    before = cache_in(inputs)
-    after = first(output, CacheSpec)
-    logits = output.get("logits") if isinstance(output, ContainerSpec) else None
-    shape = None if fed is None else fed.shape[:2]
-    return Step(
-        index=index,
-        phase=phase,
-        call=call,
-        loop=loop,
-        input=shape,
-        mask=None if mask is None else mask.shape,
-        cache_before=None if before is None else before.length,
-        cache_after=None if after is None else after.length,
-        cross_length=_cross((after, before)),
-        logits=logits.shape if isinstance(logits, TensorSpec) else None,
-        tokens=_tokens(ids),
-        duration=call.duration,
-        facts=_step_facts(shape, facts),
-    )
+def _length(cache: CacheSpec | None) -> int | None:
+    return None if cache is None else cache.length
 
 
-def _tensor(inputs: dict[str, Spec], names: Iterable[str]) -> TensorSpec | None:
-    found = (inputs.get(name) for name in names)
-    return next((spec for spec in found if isinstance(spec, TensorSpec)), None)
+def _cross(cache: CacheSpec | None) -> int | None:
+    return None if cache is None else cache.cross_length
 
 
-def _cross(caches: Iterable[object]) -> int | None:
-    known = (cache.cross_length for cache in caches if isinstance(cache, CacheSpec))
-    return next((length for length in known if length is not None), None)
-
-
-def _tokens(ids: TensorSpec | None) -> tuple[int, ...] | None:
-    if ids is None or ids.values is None:
-        return None
-    return tuple(int(token) for token in ids.values if isinstance(token, int))
+def _first(known: int | None, otherwise: int | None) -> int | None:
+    return otherwise if known is None else known
 
 
 def _step_facts(shape: tuple[Dim, ...] | None, facts: dict[str, Any]) -> dict[str, Any]:

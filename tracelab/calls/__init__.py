@@ -5,8 +5,10 @@ tables of what many calls share.  A `Call` is a view of one row: made when it is
 other view of the same row.  Nothing here needs torch: a trace is read where torch is not installed.
 
     columns   the stored form
+    index     who stands below whom in it
     call      one call, a view of one row
     step      one pass of an outer loop
+    quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 from .call import Call, bind, inert, is_below
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
+from .quiet import quiet
 from .step import Step
 from .trace import ANSWERS, Calls, Trace
 
@@ -31,4 +34,5 @@ __all__ = [
     "bind",
     "inert",
     "is_below",
+    "quiet",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..events import Place, Signature, Site
 from ..values import Spec
+from .index import Index
 
 STATUSES = ("ok", "error", "open")
 OK, ERROR, OPEN = range(3)
@@ -42,6 +44,39 @@ class Columns:
     dropped: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    _index: Index = field(default_factory=Index, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.site)
+
+    # --- what an analysis asks, so that it need not visit every row ---------------------------------
+
+    def children_of(self, row: int) -> Sequence[int]:
+        """The rows of the calls that `row` made, in start order; of `UNKNOWN`: of the roots."""
+        return self._index.children(self.parent)[row]
+
+    def subtree_size(self, row: int) -> int:
+        """How many calls stand below `row`."""
+        return self._index.sizes(self.parent)[row]
+
+    def twin(self, row: int) -> int:
+        """A row whose subtree is known to be the same but for sizes and times.
+
+        `row + k` below `row` corresponds to `twin + k`: same site, same place, same ending, same form of
+        arguments and output.  What was found out about the twin need not be found out again.  Arrays know
+        of no repetition: here every row is its own twin.
+        """
+        return row
+
+    def rows_at(self, wanted: Sequence[bool]) -> list[int]:
+        """The rows, in order, whose site number is `wanted`."""
+        if all(wanted):
+            return list(range(len(self)))
+        return [row for row, site in enumerate(self.site) if wanted[site]]
+
+    def gather(self, column: str, rows: Sequence[int], offset: int = 0) -> list[int]:
+        """The numbers of a column (`"inputs"`), at `offset` behind each of some rows with equal subtrees."""
+        numbers: array[int] = getattr(self, column)
+        if offset:
+            return [numbers[row + offset] for row in rows]
+        return [numbers[row] for row in rows]

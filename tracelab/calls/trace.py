@@ -25,6 +25,7 @@ ANSWERS = {
     "steps": "tracelab.analyses.steps:steps",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
+    "rows_in_step": "tracelab.analyses.steps:rows_in_step",
     "save": "tracelab.exporters:save",
     "text": "tracelab.renderers.tree:text",
     "print": "tracelab.renderers.tree:show",
@@ -112,8 +113,7 @@ class Trace:
 
     def children_of(self, number: int) -> Sequence[int]:
         """Row numbers of the children of a row, in start order; of `UNKNOWN`: of the roots."""
-        index: list[list[int]] = self.memo("children", lambda: _child_index(self.columns.parent))
-        return index[number]
+        return self.columns.children_of(number)
 
     # --- what is known about the recording ------------------------------------------------------
 
@@ -174,6 +174,10 @@ class Trace:
         """The same for every call at once, by row; -1 for none."""
         return self._ask("step_indices")  # type: ignore[no-any-return]
 
+    def rows_in_step(self, index: int) -> list[int]:
+        """The rows, in order, of the calls whose step is `index`."""
+        return self._ask("rows_in_step", index)  # type: ignore[no-any-return]
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trace to `path` as `.json` or `.json.gz`; `tracelab.load(path)` reads it back."""
         self._ask("save", path)
@@ -202,11 +206,3 @@ class Trace:
     def _ask(self, verb: str, *args: Any, **options: Any) -> Any:
         room, _, function = ANSWERS[verb].partition(":")
         return getattr(importlib.import_module(room), function)(self, *args, **options)
-
-
-def _child_index(parent: array[int]) -> list[list[int]]:
-    """For each row its children in order; the last entry, index -1, holds the roots."""
-    index: list[list[int]] = [[] for _ in range(len(parent) + 1)]
-    for number, above in enumerate(parent):
-        index[above].append(number)
-    return index

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from ..analyses.loops import passes
 from ..analyses.outline import Outline
-from ..calls import OPEN, Trace
+from ..calls import OPEN, Columns, Trace
 from ..events import UNKNOWN
 from .clean import clean
 from .layout import Page, Row
@@ -34,8 +34,7 @@ def empty(trace: Trace, page: Page) -> Iterator[Row]:
 def header(trace: Trace, page: Page) -> Iterator[Row]:
     """What was recorded, and what is missing if something is."""
     columns = trace.columns
-    ends = max(start + took for start, took in zip(columns.start, columns.duration, strict=True))
-    facts = [_subject(trace), _many(len(columns), "call"), seconds((ends - min(columns.start)) / 1e9)]
+    facts = [_subject(trace), _many(len(columns), "call"), seconds(_took(columns) / 1e9)]
     steps = sum(len(loop.steps) for loop in passes(trace).loops.values())
     if steps:
         facts.append(_many(steps, "step"))
@@ -75,19 +74,28 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
 def _hints(outline: Outline, hidden: int) -> Iterator[str]:
     if hidden:
         yield f"hidden: {_many(hidden, 'call')}"
-        yield f"--depth {_levels(outline.trace)} opens every level"
+        yield f"--depth {_levels(outline)} opens every level"
     else:
         yield "equal calls and small helpers share lines"
     yield "--no-fold lists every call"
 
 
-def _levels(trace: Trace) -> int:
+def _took(columns: Columns) -> int:
+    """Nanoseconds from the first entry to the last exit; a call that is still open ends with the trace."""
+    roots = columns.children_of(UNKNOWN)
+    last = [*roots, *_first_open(columns)]
+    ends = max(columns.start[row] + columns.duration[row] for row in last)
+    return ends - min(columns.start[row] for row in roots)
+
+
+def _first_open(columns: Columns) -> Iterator[int]:
+    if OPEN in columns.status:
+        yield next(row for row, status in enumerate(columns.status) if status == OPEN)
+
+
+def _levels(outline: Outline) -> int:
     """Levels of the tree with its step lines; a repeated sequence of calls may add one."""
-    loops = passes(trace).loops
-    levels: list[int] = []
-    for parent in trace.columns.parent:
-        levels.append(1 if parent == UNKNOWN else levels[parent] + 1 + (parent in loops))
-    return max(levels) + 1
+    return max(outline.marks.levels(root) for root in outline.trace.children_of(UNKNOWN)) + 2
 
 
 def _subject(trace: Trace) -> str:

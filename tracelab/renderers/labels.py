@@ -123,10 +123,10 @@ def _method_name(outline: Outline, line: Line, call: Call) -> str:
 
 def _places(outline: Outline, line: Line) -> str:
     """`layers.0–3` for a stack, `decoder` for one module."""
-    places = [outline.keys.place(row) or "" for row in line.rows[: line.count]]
-    first, last = numbered(places[0]), numbered(places[-1])
+    place = outline.keys.place(line.rows[0]) or ""
+    first, last = numbered(place), numbered(outline.keys.place(line.rows[line.count - 1]))
     if line.kind != STACK or first is None or last is None:
-        return places[0]
+        return place
     return f"{first[0]}{first[1]}–{last[1]}{first[2]}"
 
 
@@ -169,7 +169,9 @@ def _step_label(outline: Outline, line: Line) -> Label:
 
 
 def _repeat_label(outline: Outline, line: Line) -> Label:
-    return Label([Part(f"×{line.count}", "count"), Part(f" these {len(line.runs[0])} calls in turn", "note")])
+    return Label(
+        [Part(f"×{line.count}", "count"), Part(f" these {len(line.runs.first)} calls in turn", "note")]
+    )
 
 
 def _helpers_label(outline: Outline, line: Line) -> Label:

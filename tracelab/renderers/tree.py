@@ -26,7 +26,7 @@ from ..analyses.budget import Shown, all_lines, best_lines
 from ..analyses.lines import HELPERS
 from ..analyses.outline import Outline
 from ..analyses.selection import matching
-from ..calls import Trace
+from ..calls import Trace, quiet
 from ..errors import TracelabError
 from .glyphs import can_write
 from .headline import empty, footer, header
@@ -105,13 +105,15 @@ def tree(
         yield from empty(trace, page)
         return
     outline = Outline(trace, fold, None if filter is None else matching(trace, filter))
-    yield from header(trace, page)
     if depth is not None or not fold or max_lines is None:
+        yield from header(trace, page)
         yield from _drawn(outline, all_lines(outline, depth), page)
-    else:
+        return
+    with quiet():
         # Around the tree stand a header, a footer, and a line that says what is missing.
         room = max_lines - (2 if trace.complete else 3)
-        yield from _drawn(outline, best_lines(outline, max(room, 3)), page)
+        rows = [*header(trace, page), *_drawn(outline, best_lines(outline, max(room, 3)), page)]
+    yield from rows
 
 
 def _drawn(outline: Outline, shown: Iterator[Shown], page: Page) -> Iterator[Row]:
