@@ -7,7 +7,8 @@
     general     stands in for anything else, and for calls that are not like the last one
     tracebacks  keeps our lines out of the host's tracebacks and warnings
     recorder    turns what a wrapper reports into rows of a lane
-    known       what is remembered of a callee, and of a thread
+    callees     what is known of the callees, and who called them
+    known       what is remembered of a class, a callee, a thread
     tally       a counter that needs no lock
 
 `instruments` say what stands behind a wrapper, `fold` reads what the recorder wrote.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 class Breed:
     """What callees of one class have in common.
 
-    `is_plain`: modules that torch calls in its usual way, see `torch_call`.  `relays`: see
-    `recorder._relays`.  `takes`, `gives`: what usually comes in and out.
+    `cls`: weak.  `is_plain`: modules that torch calls in its usual way, see `torch_call`.  `relays`: see
+    `callees._relays`.  `takes`, `gives`: what usually comes in and out.
     """
 
+    cls: Callable[[], type | None]
     is_plain: bool
     relays: tuple[CodeType, ...]
     takes: Kin = field(default_factory=Kin)

@@ -4,9 +4,6 @@ Entering costs one lookup of what is known of the callee, one signature (see `de
 three ints; leaving costs one spec and one row.  Nothing is locked: lists are appended and `itertools.count`
 is advanced, because a signal handler, a `__del__` or the garbage collector may call a traced module in the
 middle of any line here.
-
-The line of the caller is kept as (code object, instruction): computing the line number takes ten times as
-long and is left to the end.
 """
 
 from __future__ import annotations
@@ -14,20 +11,19 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import weakref
-from collections import defaultdict
 from collections.abc import Mapping
 from itertools import count
 from time import perf_counter_ns
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
-from ..describe import Describer, Habit, Table, class_name, dict_of_class, file_name, mro_of
-from ..events import FACT, UNKNOWN, Lane, Place, Recording, Site, Visit, raised, returned
+from ..describe import Describer, Table, class_name
+from ..events import FACT, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
 from ..forms import FACT_NUMBER, NOTHING, Meaning, error
 from ..packing import Packer
-from . import active, torch_call
-from .known import Breed, Known, Writer
+from . import active
+from .callees import Callees
+from .known import Known, Writer
 from .tally import Tally
 from .target import Locator, Target
 
@@ -56,22 +52,17 @@ class Recorder:
     ) -> None:
         self.locator = locator
         self.describer = describer
-        self.sites: Table[Site] = Table()
-        self.callers: Table[tuple[CodeType, int]] = Table()
-        self.visits: Table[Visit] = Table()
+        self.callees = Callees(locator)
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
         self.started = perf_counter_ns()
-        self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
-        self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
         self._depth = sys.maxsize if depth is None else depth
         self.kept = count().__next__
         self.pause = min(limit, PORTION)
         self._limit = limit
         self._summary = summary
         self._full = False
-        self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
         self._dropped = Tally()
         self._writers: list[Writer] = []
         self.local = threading.local()
@@ -86,14 +77,13 @@ class Recorder:
             writer: Writer = self.local.writer
         except AttributeError:
             writer = self.new_writer()
-        by_object = target.by_object or self._by_object
-        known = self._books[target].get(id(it if by_object else type(it)))
+        known = self.callees.known(target, it)
         depth = writer.depth
         if known is None:
             if self._full and (depth or self.locator.everything):
                 self._dropped.tick()  # no more is learnt of callees that will never be kept
                 return None
-            known = self._learn(target, it)
+            known = self.callees.learn(target, it, self)
         if not depth and not known.may_begin:
             return None
         if depth >= self._depth:
@@ -104,7 +94,7 @@ class Recorder:
             return None
         code, instruction, level, visit, _ = known.caller
         if caller is None or code is not caller.f_code or instruction != caller.f_lasti or level != depth:
-            visit, _ = self.visit(known, caller, depth)
+            visit, _ = self.callees.visit(known, caller, depth)
         signature = known.takes.read(args, kwargs)
         if signature is None:
             signature = self.describer.usual_call(known.takes, args, kwargs)
@@ -112,6 +102,12 @@ class Recorder:
         if target.facts is not None:
             self._keep_facts(writer, target.facts(it, args, kwargs))
         return writer, known
+
+    def meet(self, target: Target, it: Any) -> Known | None:
+        """What is known of a callee, for the hot path; None unless this recorder is alone and keeps all."""
+        if not self.locator.everything or self._depth != sys.maxsize or self._full:
+            return None
+        return self.callees.warm(target, it, self)
 
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
@@ -160,79 +156,12 @@ class Recorder:
 
     def new_writer(self) -> Writer:
         """The writer of this thread, which has none yet."""
-        packer = Packer(self.describer.given, self._came, self.visits.rows, self._summary)
+        packer = Packer(self.describer.given, self._came, self.callees.visits.rows, self._summary)
         lane = Lane(_thread_name(), packer=packer)
         writer = Writer(lane, lane.rows)
         self._writers.append(writer)
         self.local.writer = writer
         return writer
-
-    def meet(self, target: Target, it: Any) -> Known | None:
-        """What is known of a callee, for the hot path; None unless this recorder is alone and keeps all."""
-        if not self.locator.everything or self._depth != sys.maxsize or self._full:
-            return None
-        key = id(it if target.by_object else type(it))
-        known = self._books[target].get(key) or self._learn(target, it)
-        known.among = active.recorders
-        if known.reference is not None:
-            target.book[key] = known
-        return known
-
-    def _learn(self, target: Target, it: Any) -> Known:
-        book = self._books[target]
-        site, may_begin = self.locator.locate(target, it)
-        breed = self._breeds[target].get(id(type(it))) or self._breed(target, it)
-        known = Known(
-            recorder=self,
-            site=self.sites.number(site),
-            may_begin=may_begin,
-            breed=breed,
-            is_plain=breed.is_plain and torch_call.is_plain(it),
-            takes=Habit(breed.takes),
-            gives=Habit(breed.gives),
-        )
-        anchor = it if target.by_object or self._by_object else type(it)
-        key = id(anchor)
-        hot = target.book
-
-        def forget(dead: Any) -> None:
-            book.pop(key, None)
-            entry = hot.get(key)
-            if entry is not None and entry.reference is dead:
-                del hot[key]
-
-        try:
-            # The entry goes when the object goes, before its id can be used again.
-            known.reference = weakref.ref(anchor, forget)
-        except TypeError:
-            return known  # an object without weak references is looked up anew each time
-        book[key] = known
-        return known
-
-    def _breed(self, target: Target, it: Any) -> Breed:
-        # By id without a reference: at worst another class of the same id is called the general way of torch.
-        cls = type(it)
-        is_plain = target.direct and torch_call.is_usual(cls)
-        made = self._breeds[target][id(cls)] = Breed(is_plain, _relays(target, cls))
-        return made
-
-    def visit(self, known: Known, caller: FrameType | None, depth: int) -> tuple[int, int]:
-        """The number of a visit from another place than the last one, and the code of its return."""
-        end = returned(depth)
-        if caller is not None:
-            for relay in known.breed.relays:
-                if caller is not None and caller.f_code is relay:
-                    caller = caller.f_back
-        if caller is None:  # the first function of a thread that was not started by `threading`
-            return self.visits.number(Visit(known.site, UNKNOWN, depth)), end
-        code, instruction = caller.f_code, caller.f_lasti
-        place = self.callers.numbers.get((id(code), instruction))
-        if place is None:
-            # The row keeps the code object, so its id stays its own for as long as the recording lasts.
-            place = self.callers.add((id(code), instruction), (code, instruction))
-        visit = self.visits.number(Visit(known.site, place, depth))
-        known.caller = code, instruction, depth, visit, end
-        return visit, end
 
     def _keep_facts(self, writer: Writer, facts: Mapping[str, Any] | None) -> None:
         if facts:
@@ -256,10 +185,7 @@ class Recorder:
 
     def close(self) -> None:
         """The recording is over: let go of the host's classes; calls that still run stay open."""
-        for target in list(self._books):
-            target.book.clear()  # another recorder meets its callees again
-        self._books = defaultdict(dict)
-        self._breeds = defaultdict(dict)
+        self.callees.forget()
         for writer in list(self._writers):
             writer.rows = []
 
@@ -276,9 +202,9 @@ class Recorder:
         """Everything seen so far; the tables and lanes are copies."""
         lanes = [self._settled(writer.lane) for writer in list(self._writers)]
         return Recording(
-            visits=self.visits.listed(Visit(0, 0, 0)),
-            sites=self.sites.listed(Site("method", "", "?", "?")),
-            places=[_place(*caller) for caller in self.callers.listed((_place.__code__, 0))],
+            visits=self.callees.visits.listed(Visit(0, 0, 0)),
+            sites=self.callees.sites.listed(Site("method", "", "?", "?")),
+            places=self.callees.places(),
             # Signatures before specs, lanes before both: what is copied later knows all that came before.
             signatures=self.describer.signatures(),
             specs=self.describer.specs(),
@@ -308,27 +234,3 @@ def _thread_name() -> str:
     """The name of this thread; asking `threading` for an unknown one would enter a dummy for ever."""
     known = {thread.ident: thread.name for thread in threading.enumerate()}
     return known.get(threading.get_ident(), "unknown thread")
-
-
-def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:
-    """The `__call__`s of a module's own classes, which hand the call on to ours; the innermost first.
-
-    In transformers 4.57 each `GradientCheckpointingLayer` has one: the line that made the call is a frame up.
-    """
-    if target.kind != "module":
-        return ()
-    found: list[CodeType] = []
-    for above in mro_of(cls):
-        if above is target.holder:
-            break
-        code = getattr(dict_of_class(above).get("__call__"), "__code__", None)
-        if type(code) is CodeType:
-            found.insert(0, code)
-    return tuple(found)
-
-
-def _place(code: CodeType, instruction: int) -> Place:
-    for start, end, line in code.co_lines():
-        if start <= instruction < end and line is not None:
-            return Place(file_name(code.co_filename), line)
-    return Place(file_name(code.co_filename), code.co_firstlineno)

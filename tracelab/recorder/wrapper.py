@@ -79,7 +79,7 @@ def _wrapper(target: Target) -> Call:
                         or caller.f_code is not code
                         or caller.f_lasti != instruction
                     ):
-                        visit, end = recorder.visit(known, caller, depth)
+                        visit, end = recorder.callees.visit(known, caller, depth)
                     signature = known.takes.read(args, kwargs)
                     if signature is None:
                         signature = recorder.describer.usual_call(known.takes, args, kwargs)

@@ -70,6 +70,10 @@ class Start:
             return [self.value(part, call) for call in range(pattern.calls)]
         return pattern.begin(self._clocks.events(part, pattern))
 
+    def values(self, parts: Sequence[int], call: int) -> list[int]:
+        """The values of one call in instances of one template in one block."""
+        return [self.value(part, call) for part in parts]
+
     def value(self, part: int, call: int) -> int:
         """The value of one call."""
         layout = self._clocks.layout
@@ -99,6 +103,10 @@ class Duration:
             return [self.value(part, call) for call in range(pattern.calls)]
         events = self._clocks.events(part, pattern)
         return list(map(sub, pattern.end(events), pattern.begin(events)))
+
+    def values(self, parts: Sequence[int], call: int) -> list[int]:
+        """The values of one call in instances of one template in one block."""
+        return [self.value(part, call) for part in parts]
 
     def value(self, part: int, call: int) -> int:
         """The value of one call."""

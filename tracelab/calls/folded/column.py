@@ -30,6 +30,10 @@ class Values(Protocol):
         """The value of one call of a part."""
         ...
 
+    def values(self, parts: Sequence[int], call: int) -> list[int]:
+        """The values of one call in instances of one template in one block."""
+        ...
+
 
 class Column(Sequence[int]):
     """A read-only column over the parts of a layout."""
@@ -59,6 +63,17 @@ class Column(Sequence[int]):
 
     def __iter__(self) -> Iterator[int]:
         return chain.from_iterable(map(self._values.piece, range(len(self._layout.first))))
+
+    def gather(self, rows: Sequence[int], offset: int = 0) -> list[int]:
+        """The values at `offset` behind each of some rows, template by template."""
+        layout = self._layout
+        found: list[int] = []
+        for parts, call, at in layout.stretches(rows):
+            if layout.pattern[parts[0]] != LOOSE and call + offset < layout.calls(parts[0]):
+                found += self._values.values(parts, call + offset)
+            else:
+                found += [self[row + offset] for row in rows[at : at + len(parts)]]
+        return found
 
     def tolist(self) -> list[int]:
         """All values."""

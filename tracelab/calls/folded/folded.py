@@ -79,6 +79,11 @@ class Folded(Columns):
         """The rows of the calls whose site is wanted, in order."""
         return self._family.rows_at(wanted)
 
+    def gather(self, column: str, rows: Sequence[int], offset: int = 0) -> list[int]:
+        """The numbers of a column at `offset` behind each of some rows."""
+        found: list[int] = getattr(self, column).gather(rows, offset)
+        return found
+
     def times_of(self, row: int) -> tuple[int, int, int, int] | None:
         """Count, total, shortest and longest of a call over all instances of its template, in nanoseconds.
 

@@ -9,8 +9,9 @@ to be mixed one by one, and there is no folded form of that (`Overlap`).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
-from itertools import pairwise
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
 
 from ...events import Lane, Visits
 from ...forms import Meaning
@@ -48,6 +49,9 @@ class Layout:
         self.parent = array("i")
         """The loose call above the calls at the top, or UNKNOWN."""
         self.rows = 0
+        self._asked: Sequence[int] = ()
+        self._asked_size = 0
+        self._found: list[tuple[list[int], int, int]] = []
         self._known: dict[Template, int] = {}
 
     # --- reading lanes --------------------------------------------------------------------------
@@ -105,6 +109,27 @@ class Layout:
     def meaning(self, part: int, variable: int) -> Meaning:
         """What one variable of an instance means."""
         return meaning_at(self.variables(part)[variable], self.blocks[self.block[part]][2], self.at[part])
+
+    def stretches(self, rows: Sequence[int]) -> list[tuple[list[int], int, int]]:
+        """Rows cut where template, block or place change: their parts, the call in each, the place in `rows`.
+
+        The same rows are asked for again and again, for each column and each offset: the last answer is kept.
+        """
+        if self._asked is not rows or self._asked_size != len(rows):
+            first = self.first
+            parts = [bisect_right(first, row) - 1 for row in rows]
+            kinds = [
+                (self.pattern[part], self.block[part], row - first[part])
+                for part, row in zip(parts, rows, strict=True)
+            ]
+            found: list[tuple[list[int], int, int]] = []
+            at = 0
+            for (_, _, call), equal in groupby(kinds):
+                size = len(list(equal))
+                found.append((parts[at : at + size], call, at))
+                at += size
+            self._asked, self._asked_size, self._found = rows, len(rows), found
+        return self._found
 
     # --- order ----------------------------------------------------------------------------------
 

@@ -32,6 +32,10 @@ class Same:
         column: array[int] = getattr(layout.patterns[pattern], self._name)
         return column
 
+    def values(self, parts: Sequence[int], call: int) -> list[int]:
+        """The values of one call in instances of one template in one block."""
+        return [self.value(parts[0], call)] * len(parts)
+
     def value(self, part: int, call: int) -> int:
         """The value of one call."""
         layout = self._layout
@@ -54,6 +58,10 @@ class Thread:
         """The values of one part."""
         return array("i", [self._layout.thread(part)]) * self._layout.calls(part)
 
+    def values(self, parts: Sequence[int], call: int) -> list[int]:
+        """The values of one call in instances of one template in one block."""
+        return [self.value(parts[0], call)] * len(parts)
+
     def value(self, part: int, call: int) -> int:
         """The value of one call."""
         return self._layout.thread(part)
@@ -75,6 +83,10 @@ class Parent:
         first, top = layout.first[part], self._row(layout.parent[part])
         parents = layout.patterns[layout.pattern[part]].parents
         return [top if above < 0 else first + above for above in parents]
+
+    def values(self, parts: Sequence[int], call: int) -> list[int]:
+        """The values of one call in instances of one template in one block."""
+        return [self.value(part, call) for part in parts]
 
     def value(self, part: int, call: int) -> int:
         """The value of one call."""
@@ -116,6 +128,17 @@ class Number:
         for index in range(start, end):
             numbers[index] = self._number(part, variables[index])
         return pattern.pick[self._sort](numbers)
+
+    def values(self, parts: Sequence[int], call: int) -> list[int]:
+        """The values of one call in instances of one template in one block."""
+        layout = self._layout
+        index = layout.patterns[layout.pattern[parts[0]]].variables[self._sort][call]
+        if index == UNKNOWN:
+            return [UNKNOWN] * len(parts)
+        variable = layout.variables(parts[0])[index]
+        if isinstance(variable, int):
+            return [self._number(parts[0], variable)] * len(parts)
+        return [self._number(part, variable) for part in parts]
 
     def value(self, part: int, call: int) -> int:
         """The value of one call."""

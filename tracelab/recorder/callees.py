@@ -1,0 +1,141 @@
+"""What is known of callees: learnt at their first call, looked up at every other.
+
+The line of the caller is kept as (code object, instruction): computing the line number takes ten times as
+long and is left to the end.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import defaultdict
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
+
+from ..describe import Habit, Table, dict_of_class, file_name, mro_of
+from ..events import UNKNOWN, Place, Site, Visit, returned
+from . import active, torch_call
+from .known import Breed, Known
+from .target import Locator, Target
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+
+class Callees:
+    """The callees of one recorder, and the tables of what it knows of them."""
+
+    def __init__(self, locator: Locator) -> None:
+        self.sites: Table[Site] = Table()
+        self.callers: Table[tuple[CodeType, int]] = Table()
+        self.visits: Table[Visit] = Table()
+        self.locator = locator
+        self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
+        self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
+        self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
+
+    def known(self, target: Target, it: Any) -> Known | None:
+        """What is known of a callee, if it was called before."""
+        by_object = target.by_object or self._by_object
+        return self._books[target].get(id(it if by_object else type(it)))
+
+    def warm(self, target: Target, it: Any, recorder: Recorder) -> Known:
+        """What is known of a callee; from now on the hot path finds it by itself."""
+        key = id(it if target.by_object else type(it))
+        known = self._books[target].get(key) or self.learn(target, it, recorder)
+        known.among = active.recorders
+        if known.reference is not None:
+            target.book[key] = known
+        return known
+
+    def learn(self, target: Target, it: Any, recorder: Recorder) -> Known:
+        """What can be said of a callee that was never called before."""
+        book = self._books[target]
+        site, may_begin = self.locator.locate(target, it)
+        breed = self._breed(target, type(it))
+        known = Known(
+            recorder=recorder,
+            site=self.sites.number(site),
+            may_begin=may_begin,
+            breed=breed,
+            is_plain=breed.is_plain and torch_call.is_plain(it),
+            takes=Habit(breed.takes),
+            gives=Habit(breed.gives),
+        )
+        anchor = it if target.by_object or self._by_object else type(it)
+        key = id(anchor)
+        hot = target.book
+
+        def forget(dead: Any) -> None:
+            book.pop(key, None)
+            entry = hot.get(key)
+            if entry is not None and entry.reference is dead:
+                del hot[key]
+
+        try:
+            # The entry goes when the object goes, before its id can be used again.
+            known.reference = weakref.ref(anchor, forget)
+        except TypeError:
+            return known  # an object without weak references is looked up anew each time
+        book[key] = known
+        return known
+
+    def _breed(self, target: Target, cls: type) -> Breed:
+        known = self._breeds[target].get(id(cls))
+        if known is None or known.cls() is not cls:
+            is_plain = target.direct and torch_call.is_usual(cls)
+            known = Breed(weakref.ref(cls), is_plain, _relays(target, cls))
+            self._breeds[target][id(cls)] = known
+        return known
+
+    def visit(self, known: Known, caller: FrameType | None, depth: int) -> tuple[int, int]:
+        """The number of a visit from another place than the last one, and the code of its return."""
+        end = returned(depth)
+        if caller is not None:
+            for relay in known.breed.relays:
+                if caller is not None and caller.f_code is relay:
+                    caller = caller.f_back
+        if caller is None:  # the first function of a thread that was not started by `threading`
+            return self.visits.number(Visit(known.site, UNKNOWN, depth)), end
+        code, instruction = caller.f_code, caller.f_lasti
+        place = self.callers.numbers.get((id(code), instruction))
+        if place is None:
+            # The row keeps the code object, so its id stays its own for as long as the recording lasts.
+            place = self.callers.add((id(code), instruction), (code, instruction))
+        visit = self.visits.number(Visit(known.site, place, depth))
+        known.caller = code, instruction, depth, visit, end
+        return visit, end
+
+    def forget(self) -> None:
+        """Let go of the host's classes."""
+        for target in list(self._books):
+            target.book.clear()  # another recorder meets its callees again
+        self._books = defaultdict(dict)
+        self._breeds = defaultdict(dict)
+
+    def places(self) -> list[Place]:
+        """The lines of all callers."""
+        return [_place(*caller) for caller in self.callers.listed((_place.__code__, 0))]
+
+
+def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:
+    """The `__call__`s of a module's own classes, which hand the call on to ours; the innermost first.
+
+    In transformers 4.57 each `GradientCheckpointingLayer` has one: the line that made the call is a frame up.
+    """
+    if target.kind != "module":
+        return ()
+    found: list[CodeType] = []
+    for above in mro_of(cls):
+        if above is target.holder:
+            break
+        code = getattr(dict_of_class(above).get("__call__"), "__code__", None)
+        if type(code) is CodeType:
+            found.insert(0, code)
+    return tuple(found)
+
+
+def _place(code: CodeType, instruction: int) -> Place:
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return Place(file_name(code.co_filename), line)
+    return Place(file_name(code.co_filename), code.co_firstlineno)
