@@ -13,6 +13,7 @@ the sizes `(1, 8, 5, 16)`.  A form and its sizes are a `Meaning`, and `form.fill
     error       text of an exception
     fact                                                                        number of the fact
     nothing
+    holed       sizes, which of them move together    the whole                 the first that moves
 
 A form knows its hash: it is looked up once for every new spec, and hashing a signature of twelve tensors
 afresh costs more than all other work on it.  Who makes many meanings keeps the forms and makes only sizes.
@@ -26,6 +27,11 @@ from typing import Any, NamedTuple, Union
 from .values import CacheSpec, ContainerSpec, Key, Spec, TensorSpec
 
 Sizes = tuple[int, ...]
+
+HOLE = 32
+"""A number of the recorder with something above so many bits names a form with a hole; the bits below are the
+number that fills it."""
+LOWER = (1 << HOLE) - 1
 
 
 class Form:
@@ -46,6 +52,15 @@ class Form:
     def fill(self, sizes: Sizes) -> Filled:
         """The spec with these sizes; of other kinds the arguments, the text or the number."""
         return _FILL[self.kind](self, sizes)
+
+    def whole(self, sizes: Sizes) -> Meaning:
+        """The form without a hole, and all its sizes; of any other form itself."""
+        if self.kind != "holed":
+            return Meaning(self, sizes)
+        (number,) = sizes
+        known, holes = self.details
+        filled = [size + number if at in holes else size for at, size in enumerate(known)]
+        return Meaning(self.inner[0], tuple(filled))
 
     def parts(self, sizes: Sizes) -> Iterator[Meaning]:
         """The inner forms, each with its share of the sizes."""
@@ -129,6 +144,11 @@ def error(text: str) -> Form:
     return Form("error", (text,))
 
 
+def holed(form: Form, sizes: Sizes, holes: tuple[int, ...]) -> Form:
+    """A form of which all sizes are known but those at `holes`, which are so much more than one number."""
+    return Form("holed", (sizes, holes), (form,), 1)
+
+
 def split(spec: Spec) -> Meaning:
     """The form and the sizes of a spec."""
     if isinstance(spec, TensorSpec) and spec.stats is None and spec.values is None:
@@ -196,4 +216,5 @@ _FILL: dict[str, Callable[[Form, Sizes], Filled]] = {
     "error": lambda form, sizes: form.details[0],
     "fact": lambda form, sizes: sizes[0],
     "nothing": lambda form, sizes: None,
+    "holed": lambda form, sizes: form.inner[0].fill(form.whole(sizes).sizes),
 }

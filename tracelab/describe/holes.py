@@ -12,10 +12,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import NamedTuple
 
+from ..forms import HOLE, LOWER
 from .parts import Parts
-
-BITS = 32
-LOWER = (1 << BITS) - 1
 
 
 class Tree(NamedTuple):
@@ -47,16 +45,16 @@ class Holes:
         self._settled: dict[int, int] = {}
 
     def base(self, parts: Parts, holes: tuple[int, ...]) -> int:
-        """What a reader adds the number of the hole to, 0 without holes; sizes have fewer than BITS bits."""
+        """What a reader adds the number of the hole to, 0 without holes; sizes have at most HOLE bits."""
         if not holes:
             return 0
         number = next(self._next)
         self._trees[number] = Tree(parts, holes)
-        return number << BITS
+        return number << HOLE
 
     def tree(self, number: int) -> Tree:
         """What stands in the upper half of a number."""
-        return self._trees[number >> BITS]
+        return self._trees[number >> HOLE]
 
     def settle(self, number: int) -> int:
         """The ordinary number for any number."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..forms import Form, Meaning, cache, container, given, split, tensor
-from .holes import BITS, LOWER, Holes
+from ..forms import HOLE, LOWER, Form, Meaning, cache, container, given, holed, split, tensor
+from .holes import Holes
 from .keys import Make, cut, make_cache, make_container, make_tensor, make_tuple
 from .parts import CACHE, CLASS, NONE, SEQUENCE, TENSOR, Parts
 from .reflection import class_name
@@ -83,12 +83,12 @@ class Meanings:
     # --- numbers with a hole --------------------------------------------------------------------
 
     def _filled(self, number: int, holes: Holes, form_of: Callable[[Parts], Form]) -> Meaning:
-        tree = holes.tree(number)
-        key = holes, number >> BITS
+        key = holes, number >> HOLE
         form = self._forms.get(key)
         if form is None:
-            form = self._forms[key] = form_of(tree.parts)
-        return Meaning(form, tree.sizes(number & LOWER))
+            tree = holes.tree(number)
+            form = self._forms[key] = holed(form_of(tree.parts), tree.sizes(0), tree.holes)
+        return Meaning(form, (number & LOWER,))
 
     def _call_form(self, parts: Parts) -> Form:
         _, args, kwargs = parts.layout

@@ -38,6 +38,8 @@ class Numbering:
 
     def _add(self, meaning: Meaning) -> int:
         form, sizes = meaning
+        if form.kind == "holed":
+            return self.number(form.whole(sizes))
         if form.kind == "nothing":
             return UNKNOWN
         if form.kind == "fact":
