@@ -131,12 +131,14 @@ class Lane:
         base, begins = (3, self.rows[2]) if self.rows and self.rows[0] == BASE else (0, 0)
         return packed, base + 3 * (packed - begins)
 
-    def pack(self) -> None:
-        """Pack what can be packed by now."""
+    def pack(self, everything: bool = False) -> None:
+        """Pack what can be packed by now, or all there is; in the thread that writes the lane."""
         packed, at = self.rest()
-        block, ints = self.packer.pack(self.rows[at:])
-        self.blocks.append(block)
-        self.rows[: at + ints] = (BASE, 0, packed + block.events)
+        known = len(self.blocks)
+        block, ints = self.packer.pack(self.rows[at:], everything)
+        if len(self.blocks) == known:  # else a signal handler has packed these in the meantime
+            self.blocks.append(block)
+            self.rows[: at + ints] = (BASE, 0, packed + block.events)
 
     def copy(self) -> Lane:
         """The lane as it is now; rows first, so that no event is missed while its thread goes on."""

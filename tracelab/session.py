@@ -11,6 +11,7 @@ import inspect
 import os
 import platform
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from time import perf_counter_ns
@@ -26,6 +27,8 @@ from .recorder import Recorder, active
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+EXACT, SUMMARY = "exact", "summary"
 
 _attachment = Attachment(FAMILIES)
 
@@ -43,6 +46,7 @@ class Session:
         self._end: Callable[[], None] = _nothing
         self._ended: int | None = None
         self._meta: dict[str, Any] | None = None
+        self._reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
 
     def __enter__(self) -> Trace:
         if self._recorder is not None:
@@ -52,7 +56,14 @@ class Session:
         self._given = ()  # from here on the host's objects are known by weak references alone
         self._sites = Sites([root.it for root in roots])
         describer = Describer(values=options["values"], stats=options["stats"])
-        self._recorder = Recorder(self._sites, describer, depth=options["depth"], limit=options["limit"])
+        self._recorder = Recorder(
+            self._sites,
+            describer,
+            depth=options["depth"],
+            limit=options["limit"],
+            summary=options["times"] == SUMMARY,
+            shapes=options["shapes"],
+        )
         self._trace = Trace(pull=self._columns)
         # A session that nobody leaves ends when nobody holds it any more.
         self._end = weakref.finalize(self, _attachment.end, self._recorder)
@@ -65,12 +76,16 @@ class Session:
         self._end()
         if self._recorder is not None and self._ended is None:
             self._ended = perf_counter_ns()
-            try:
-                self._meta = _meta(self._options)  # as it was then: the trace may be read much later
-            except Exception as fault:  # the host's block ends as it would have
-                self._recorder.fault("end", fault)
-            self._recorder.close()
+            for part in (self._remember, self._recorder.close):
+                try:
+                    part()
+                except Exception as fault:  # the host's block ends as it would have
+                    self._recorder.fault("end", fault)
             self._trace.finish()
+
+    def _remember(self) -> None:
+        """Note what is known of the run, as it is now: the trace may be read much later."""
+        self._meta = _meta(self._options)
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
@@ -81,16 +96,25 @@ class Session:
         """Everything recorded so far, folded; the same object as last time if nothing was added."""
         recorder = self._recorder
         assert recorder is not None  # there is no trace to ask before the session is entered
-        size = recorder.size
-        if self._folded is None or self._folded[0] != size:
-            seen = recorder.recording({"tracelab": version(), **(self._meta or _meta(self._options))})
-            seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
-            self._folded = size, fold(seen, self._ended or perf_counter_ns())
-        return self._folded[1]
+        with self._reading:
+            size = recorder.size
+            if self._folded is None or self._folded[0] != size:
+                if self._ended is not None:
+                    recorder.settle()
+                seen = recorder.recording({"tracelab": version(), **(self._meta or _meta(self._options))})
+                seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
+                self._folded = size, fold(seen, self._ended or perf_counter_ns())
+            return self._folded[1]
 
 
 def trace(
-    *roots: Any, values: bool = False, stats: bool = False, depth: int | None = None, limit: int = 1_000_000
+    *roots: Any,
+    values: bool = False,
+    stats: bool = False,
+    shapes: bool = True,
+    depth: int | None = None,
+    times: str = EXACT,
+    limit: int = 1_000_000,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
 
@@ -98,7 +122,10 @@ def trace(
         call is recorded.  None: everything that the instruments know.
     values: keep small values too (texts, token ids, scalars, exception messages); the default keeps none.
     stats: keep minimum, maximum, mean, deviation, NaN and Inf counts of each floating tensor.
+    shapes: False keeps names, callers and times only, and looks at no argument and no result.
     depth: keep calls up to this nesting; deeper ones are counted as dropped.
+    times: "exact" keeps the times of every call.  "summary" keeps, of calls inside steps that repeat, count,
+        total, minimum and maximum; their start and duration are then means.  Steps keep their own times.
     limit: number of calls kept; what is over it is counted as dropped.
 
     Raises SetupError, with nothing patched, for a root or an option that cannot be used.
@@ -109,9 +136,25 @@ def trace(
         )
     if type(limit) is not int or limit < 0:
         raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
+    if times not in (EXACT, SUMMARY):
+        raise SetupError(f"times={times!r} is not possible; it is {EXACT!r} or {SUMMARY!r}")
+    if not shapes and (values or stats):
+        raise SetupError(
+            "shapes=False keeps nothing of any argument, so values=True and stats=True have no use"
+        )
     for given in roots:
         followed(given)  # refused here, where the user wrote it; looked up again on entry
-    return Session(roots, {"values": bool(values), "stats": bool(stats), "depth": depth, "limit": limit})
+    return Session(
+        roots,
+        {
+            "values": bool(values),
+            "stats": bool(stats),
+            "shapes": bool(shapes),
+            "depth": depth,
+            "times": times,
+            "limit": limit,
+        },
+    )
 
 
 def reset() -> None:

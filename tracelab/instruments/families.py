@@ -14,7 +14,7 @@ Of a family only methods are patched, and only on classes; `follow` adds the one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
@@ -161,14 +161,14 @@ def can_wrap(raw: Any) -> bool:
     return isinstance(function, FunctionType) and not function.__code__.co_flags & _LAZY
 
 
-def subclasses_of(base: type) -> Iterator[type]:
-    """All classes below `base`, each once."""
-    waiting: list[type] = [base]
-    seen = {id(base)}
-    while waiting:
-        above: Any = waiting.pop()
-        for cls in type.__subclasses__(above):
-            if id(cls) not in seen:
-                seen.add(id(cls))
-                waiting.append(cls)
-                yield cls
+def subclasses_of(base: type) -> list[type]:
+    """All classes below `base`, each once; a class comes after one of its bases."""
+    below: Callable[[type], list[type]] = type.__subclasses__
+    found: dict[int, type] = {}
+    waiting = [base]
+    for above in waiting:  # grows while it is walked
+        new = [cls for cls in below(above) if id(cls) not in found]
+        if new:
+            found.update(zip(map(id, new), new, strict=True))
+            waiting += new
+    return list(found.values())

@@ -49,11 +49,11 @@ def wrap(target: Target) -> Call:
 
 def _wrapper(target: Target) -> Call:
     original, book, by_object = target.original, target.book, target.by_object
-    is_compiling, tracing_state = compilers()
+    is_compiling, compiler, tracing_state = compilers()
     torch: Any = sys.modules["torch.nn.modules.module"] if target.direct else None
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or tracing_state() is not None:
+        if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None:
             return original(self, *args, **kwargs)
         way, direct = None, False
         try:
