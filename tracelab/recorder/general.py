@@ -110,7 +110,7 @@ class NotCompiling:
 
 
 def compilers() -> tuple[Callable[[], bool], Any, Callable[[], Any]]:
-    """How to ask whether torch is compiling, whose flag says so too, and how to ask whether it is jit-tracing.
+    """How to ask whether torch is compiling, whose flag says so too, and whether it is jit-tracing.
 
     `torch.compiler.is_compiling()` asks for the flag and for scripting, 0.07 us; `is_dynamo_compiling()`,
     which dynamo knows to be true while it looks into a function, and a look at the flag take half of that.
