@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 from .calls import Columns, Trace
 from .describe import Describer
 from .errors import SetupError
-from .fold import fold
 from .instruments import FAMILIES, Attachment, Sites, followed
 from .recorder import Recorder, active
 
@@ -94,6 +93,8 @@ class Session:
 
     def _columns(self) -> Columns:
         """Everything recorded so far, folded; the same object as last time if nothing was added."""
+        from .fold import fold  # a third of all that `import tracelab` would load, and not needed to record
+
         recorder = self._recorder
         assert recorder is not None  # there is no trace to ask before the session is entered
         with self._reading:
