@@ -84,7 +84,7 @@ class Callees:
     def _breed(self, target: Target, cls: type) -> Breed:
         known = self._breeds[target].get(id(cls))
         if known is None or known.cls() is not cls:
-            is_plain = target.direct and torch_call.is_usual(cls)
+            is_plain = torch_call.is_usual(cls, target.impl)
             known = Breed(weakref.ref(cls), is_plain, _relays(target, cls))
             self._breeds[target][id(cls)] = known
         return known
