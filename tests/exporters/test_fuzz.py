@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.exporters import samples
+from tests.exporters import packing, samples
+from tracelab.calls import Trace
 from tracelab.errors import TraceFileError
 from tracelab.exporters import load
 
@@ -79,11 +80,11 @@ def spoil_bytes(data: bytes, chance: random.Random) -> bytes:
     return bytes(spoilt)
 
 
-def storm(folder: Path, files: int) -> tuple[int, int]:
-    """Load so many mutated files; how many were traces and how many were refused."""
+def storm(folder: Path, files: int, trace: Trace) -> tuple[int, int]:
+    """Load so many mutated files of a trace; how many were traces and how many were refused."""
     chance = random.Random(20240607)
-    samples.small().save(folder / "good.json")
-    samples.small().save(folder / "good.json.gz")
+    trace.save(folder / "good.json")
+    trace.save(folder / "good.json.gz")
     text = (folder / "good.json").read_text()
     packed = (folder / "good.json.gz").read_bytes()
     path = folder / "spoilt"
@@ -105,13 +106,31 @@ def storm(folder: Path, files: int) -> tuple[int, int]:
     return read, refused
 
 
+def folded(monkeypatch: pytest.MonkeyPatch) -> Trace:
+    """A packed trace with everything in it; summed times too."""
+    monkeypatch.setattr("tracelab.packing.cuts.SHORT", 8)
+    monkeypatch.setattr("tracelab.exporters.ints.SHORT", 1000)  # lists, so that numbers are spoilt too
+    return packing.trace(12, summary=True)
+
+
 def test_mutated_files(tmp_path: Path) -> None:
-    read, refused = storm(tmp_path, 500)
+    read, refused = storm(tmp_path, 500, samples.small())
     # Both ends must be reached, or the mutations are not what they should be.
     assert read > 25 and refused > 250 and read + refused == 500
 
 
+def test_mutated_packed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, refused = storm(tmp_path, 300, folded(monkeypatch))
+    assert read > 10 and refused > 150 and read + refused == 300
+
+
 @pytest.mark.slow
 def test_many_mutated_files(tmp_path: Path) -> None:
-    read, refused = storm(tmp_path, 10_000)
+    read, refused = storm(tmp_path, 10_000, samples.small())
     assert read > 500 and refused > 5000
+
+
+@pytest.mark.slow
+def test_many_mutated_packed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, refused = storm(tmp_path, 10_000, folded(monkeypatch))
+    assert read > 300 and refused > 5000

@@ -178,9 +178,12 @@ class Trace:
         """The rows, in order, of the calls whose step is `index`."""
         return self._ask("rows_in_step", index)  # type: ignore[no-any-return]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the trace to `path` as `.json` or `.json.gz`; `tracelab.load(path)` reads it back."""
-        self._ask("save", path)
+    def save(self, path: str | os.PathLike[str], fold: bool = True) -> None:
+        """Write the trace to `path` as `.json` or `.json.gz`; `tracelab.load(path)` reads it back.
+
+        A trace of more than some thousand calls is written packed; fold=False: every call by itself.
+        """
+        self._ask("save", path, fold=fold)
 
     def print(self, depth: int | None = None, fold: bool = True, width: int | None = None) -> None:
         """Show the folded call tree.

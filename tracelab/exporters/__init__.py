@@ -1,7 +1,7 @@
 """Exporters: a trace as a file, and the file as a trace again.
 
 `SUFFIXES` is the table of contents: the suffix of the file names the format.  A new format is one new
-file in this folder with a function `encode(trace) -> Iterator[str]`, and one row here; a suffix that
+file in this folder with a function `encode(trace, fold) -> Iterator[str]`, and one row here; a suffix that
 ends in `.gz` is compressed on the way out.  Rows are strings and the rooms are loaded on first use, so
 that `import tracelab` stays light.
 
@@ -29,9 +29,10 @@ STANDARD = "-"
 """The path that means standard output in `save` and standard input in `load`."""
 
 
-def save(trace: Trace, path: str | os.PathLike[str]) -> None:
+def save(trace: Trace, path: str | os.PathLike[str], fold: bool = True) -> None:
     """Write `trace` to `path` in the format of its suffix, or as JSON to standard output for `"-"`.
 
+    A trace of many calls is written as it is held, packed; with `fold=False` every call by itself.
     The file appears complete or not at all, readable by its owner only.  `OSError` when it cannot be
     written, `TracelabError` when the suffix is unknown.
     """
@@ -41,9 +42,9 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
 
     encode = _encoder(suffix)
     if target == STANDARD:
-        files.write_standard(encode(trace))
+        files.write_standard(encode(trace, fold))
     else:
-        files.write(target, encode(trace), compress=suffix.endswith(".gz"))
+        files.write(target, encode(trace, fold), compress=suffix.endswith(".gz"))
 
 
 def load(path: str | os.PathLike[str]) -> Trace:
@@ -87,7 +88,7 @@ def _suffix(target: str) -> str:
     return max(fitting, key=len)
 
 
-def _encoder(suffix: str) -> Callable[[Trace], Iterator[str]]:
+def _encoder(suffix: str) -> Callable[[Trace, bool], Iterator[str]]:
     room, _, function = SUFFIXES[suffix].partition(":")
-    encode: Callable[[Trace], Iterator[str]] = getattr(importlib.import_module(room), function)
+    encode: Callable[[Trace, bool], Iterator[str]] = getattr(importlib.import_module(room), function)
     return encode

@@ -76,7 +76,7 @@ def items(value: object, least: int = 0, most: int | None = None) -> list[Any]:
     if type(value) is not list:
         raise unexpected("a list", value)
     if len(value) < least or (most is not None and len(value) > most):
-        count = f"{least}" if most == least else f"{least} to {most}"
+        count = f"{least}" if most == least else f"{least} or more" if most is None else f"{least} to {most}"
         raise Refused(f"expected a list of {count} items, got {len(value)}")
     return value
 

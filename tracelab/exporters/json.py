@@ -11,6 +11,8 @@
      "calls": {"site": [0], "parent": [-1], "start": [0], "duration": [1500], ...}}
 
 Every list in `calls` has one whole number for each call; -1 stands for none, times are nanoseconds.
+A trace of more than some thousand calls was packed while it ran, and stays packed: instead of
+`signatures`, `specs`, `errors`, `facts` and `calls` its document has `packed` (see there).
 `trace.schema.json` says it in full.  What a schema cannot say is checked here: each number in `calls`
 and `signatures` points into its table, and a parent stands before its children.
 
@@ -28,7 +30,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ..calls import Columns, Trace
-from . import plain, rows, specs, tables
+from ..calls.folded import Folded
+from ..events import Site
+from . import packed, plain, rows, specs, tables
 from .expect import Refused, at, each, items, mapping, members, text, whole
 from .parser import parse
 
@@ -37,20 +41,18 @@ T = TypeVar("T")
 FORMAT = "tracelab"
 VERSION = 1
 
-_KEYS = ["meta", "dropped", "faults", "sites", "places", "errors", "threads", "signatures", "specs", "facts"]
+_KEYS = ["meta", "dropped", "faults", "sites", "places", "threads"]
+_FLAT_KEYS = ["errors", "signatures", "specs", "facts", "calls"]
 
 
-def encode(trace: Trace) -> Iterator[str]:
-    """The text of a trace in pieces, ASCII only."""
+def encode(trace: Trace, fold: bool = True) -> Iterator[str]:
+    """The text of a trace in pieces, ASCII only.  `fold=False`: each call by itself in any case."""
     columns = trace.columns
+    sections = _packed(columns) if fold and isinstance(columns, Folded) else None
     yield f'{{"format":"{FORMAT}","version":{VERSION}'
-    for name, value in _sections(columns):
+    for name, value in [*_about(columns), *(sections or _flat(columns))]:
         yield f',\n"{name}":{_dumps(value)}'
-    lead = ',\n"calls":{'
-    for name in rows.NAMES:
-        yield f'{lead}\n"{name}":{_dumps(getattr(columns, name).tolist())}'
-        lead = ","
-    yield "}}\n"
+    yield "}\n"
 
 
 def decode(data: bytes) -> Trace:
@@ -58,41 +60,75 @@ def decode(data: bytes) -> Trace:
     document = parse(data)
     if type(document) is not dict or document.get("format") != FORMAT:
         raise Refused("JSON, but not a trace of tracelab")
-    _check_version(document.get("version"))
-    members(document, ["format", "version", *_KEYS, "calls"])
-    columns = Columns(
-        sites=_table(document, "sites", tables.decode_site),
-        places=_table(document, "places", tables.decode_place),
-        errors=_table(document, "errors", text),
-        threads=_table(document, "threads", text),
-        specs=_table(document, "specs", specs.decode),
-    )
-    known = len(columns.specs)
-    columns.signatures = _table(document, "signatures", lambda value: tables.decode_signature(value, known))
-    with at("calls"):
-        rows.fill(columns, document["calls"])
-    _annotate(columns, document)
+    check_version(document.get("version"))
+    is_packed = "packed" in document
+    members(document, ["format", "version", *_KEYS, *(["packed"] if is_packed else _FLAT_KEYS)])
+    columns = _described(document)
+    if is_packed:
+        with at("packed"):
+            return Trace(packed.decode(columns, document["packed"]))
+    _fill(columns, document)
     return Trace(columns)
 
 
-def _sections(columns: Columns) -> Iterator[tuple[str, object]]:
+def _described(document: dict[str, Any]) -> Columns:
+    """Columns without calls: what both forms of the document begin with."""
+    columns = Columns(
+        places=_table(document, "places", tables.decode_place),
+        threads=_table(document, "threads", text),
+    )
+    with at("sites"):
+        told = document["sites"]
+        columns.sites = (
+            tables.decode_sites(told) if "packed" in document else each(items(told), tables.decode_site)
+        )
+    with at("meta"):
+        columns.meta = plain.decode_mapping(document["meta"])
+    with at("dropped"):
+        columns.dropped = whole(document["dropped"], 0)
+    with at("faults"):
+        columns.faults = {text(key): whole(count, 0) for key, count in mapping(document["faults"]).items()}
+    return columns
+
+
+def _sites(value: Any, packed: bool) -> list[Site]:
+    return tables.decode_sites(value) if packed else each(items(value), tables.decode_site)
+
+
+def _about(columns: Columns) -> Iterator[tuple[str, object]]:
     yield "meta", plain.encode(columns.meta)
     yield "dropped", columns.dropped
     yield "faults", columns.faults
-    yield "sites", [tables.encode_site(site) for site in columns.sites]
     yield "places", columns.places
-    yield "errors", [plain.shorten(error) for error in columns.errors]
     yield "threads", columns.threads
+
+
+def _packed(columns: Folded) -> list[tuple[str, object]] | None:
+    """None for what has no packed form within the limits of a reader."""
+    try:
+        section = packed.encode(columns)
+    except packed.Unfit:
+        return None
+    return [("sites", tables.encode_sites(columns.sites)), ("packed", section)]
+
+
+def _flat(columns: Columns) -> Iterator[tuple[str, object]]:
+    # First the calls: the tables of a packed trace grow while its rows are read.
+    calls = {name: getattr(columns, name).tolist() for name in rows.NAMES}
+    yield "sites", [tables.encode_site(site) for site in columns.sites]
+    yield "errors", [plain.shorten(error) for error in columns.errors]
     yield "signatures", columns.signatures
     yield "specs", [specs.encode(spec) for spec in columns.specs]
     yield "facts", {str(row): plain.encode(facts) for row, facts in columns.facts.items()}
+    yield "calls", calls
 
 
 def _dumps(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def _check_version(version: object) -> None:
+def check_version(version: object) -> None:
+    """Refuse a version that this reader does not know."""
     if type(version) is not int or version < 1:
         raise Refused(f"unknown version {reprlib.repr(version)}; this tracelab reads up to {VERSION}")
     if version > VERSION:
@@ -104,27 +140,19 @@ def _table(document: dict[str, Any], name: str, decode: Callable[[Any], T]) -> l
         return each(items(document[name]), decode)
 
 
-def _annotate(columns: Columns, document: dict[str, Any]) -> None:
-    """Read what stands beside the calls: facts, and what is known about the recording."""
-    with at("meta"):
-        columns.meta = _plain_mapping(document["meta"])
-    with at("dropped"):
-        columns.dropped = whole(document["dropped"], 0)
-    with at("faults"):
-        columns.faults = {text(key): whole(count, 0) for key, count in mapping(document["faults"]).items()}
+def _fill(columns: Columns, document: dict[str, Any]) -> None:
+    """Read the calls of a flat document, and what they refer to."""
+    columns.errors = _table(document, "errors", text)
+    columns.specs = _table(document, "specs", specs.decode)
+    known = len(columns.specs)
+    columns.signatures = _table(document, "signatures", lambda value: tables.decode_signature(value, known))
+    with at("calls"):
+        rows.fill(columns, document["calls"])
     with at("facts"):
         facts = mapping(document["facts"])
-        known = {str(row): row for row in range(len(columns))} if facts else {}
+        numbers = {str(row): row for row in range(len(columns))} if facts else {}
         for key, value in facts.items():
-            if key not in known:
+            if key not in numbers:
                 raise Refused(f"{reprlib.repr(key)} is no row of this trace")
             with at(f"[{key}]"):
-                columns.facts[known[key]] = _plain_mapping(value)
-
-
-def _plain_mapping(value: Any) -> dict[str, Any]:
-    """Facts or meta: anything plain inside, a dict outside."""
-    found = plain.decode(mapping(value))
-    if type(found) is not dict:
-        raise Refused("expected names with their values")
-    return found
+                columns.facts[numbers[key]] = plain.decode_mapping(value)

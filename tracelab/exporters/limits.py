@@ -36,3 +36,24 @@ STRING = 1_000_000
 
 BITS = 1024
 """Size of one whole number that a program passed; columns hold 64 bits."""
+
+NUMBERS = 40_000_000
+"""Whole numbers in all packed texts together: they take at most eight bytes each."""
+
+EVENTS = 16_000_000
+"""Entries and ends of all instances of a packed trace together: a few bytes of a file can stand for many."""
+
+CELLS = 100_000_000
+"""Specs inside of specs that are made when everything in a packed trace is looked at."""
+
+FORM = 100_000
+"""Specs inside of one spec."""
+
+DEPTH = 200_000
+"""How many calls may be open above one."""
+
+CLIMB = 50_000_000
+"""Levels that are looked through for the parents of calls whose own level is missing: a second or two."""
+
+CLOCK = 2**61
+"""A clock reading in nanoseconds: 73 years from the beginning of a trace."""

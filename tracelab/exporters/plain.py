@@ -19,7 +19,7 @@ import reprlib
 from typing import Any
 
 from . import limits
-from .expect import HIGHEST, LOWEST, Refused, at, each, items, text, unexpected, whole
+from .expect import HIGHEST, LOWEST, Refused, at, each, items, mapping, text, unexpected, whole
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -66,6 +66,14 @@ def decode(value: Any, level: int = 0) -> Any:
         if key.startswith("$"):
             raise Refused(f"{text(key)!r} must be the only key of its object")
     return {text(key): _decode_member(key, item, level + 1) for key, item in value.items()}
+
+
+def decode_mapping(value: Any) -> dict[str, Any]:
+    """Facts or meta: anything plain inside, a dict outside."""
+    found = decode(mapping(value))
+    if type(found) is not dict:
+        raise Refused("expected names with their values")
+    return found
 
 
 def shorten(value: str) -> str:

@@ -43,7 +43,7 @@ def encode(spec: Spec, level: int = 0) -> list[Any]:
     if isinstance(spec, ScalarSpec):
         return _encode_scalar(spec)
     if isinstance(spec, CacheSpec):
-        return _trimmed(["cache", spec.type, spec.length, spec.layers, spec.cross_length], [None])
+        return trimmed(["cache", spec.type, spec.length, spec.layers, spec.cross_length], [None])
     if isinstance(spec, UnreadableSpec):
         return ["unreadable", spec.reason]
     return ["object", spec.type]
@@ -62,7 +62,7 @@ def decode(value: Any, level: int = 0) -> Spec:
     return known(fields)
 
 
-def _trimmed(row: list[Any], defaults: list[Any]) -> list[Any]:
+def trimmed(row: list[Any], defaults: list[Any]) -> list[Any]:
     """`row` without those of its last fields that have their default."""
     while defaults and row[-1] == defaults[-1]:
         row.pop()
@@ -78,7 +78,7 @@ def _encode_tensor(spec: TensorSpec) -> list[Any]:
         stats = [*map(plain.encode, moments), found.nan, found.inf]
     values = None if spec.values is None else [plain.encode(value) for value in spec.values]
     row = ["tensor", list(spec.shape), spec.dtype, spec.device, spec.type, stats, values]
-    return _trimmed(row, ["cpu", "Tensor", None, None])
+    return trimmed(row, ["cpu", "Tensor", None, None])
 
 
 def _encode_scalar(spec: ScalarSpec) -> list[Any]:
@@ -117,8 +117,8 @@ def _decode_container(fields: list[Any], level: int) -> ContainerSpec:
     kind, pairs, length = items(fields, 3, 3)
 
     def field(pair: Any) -> tuple[Key, Spec]:
-        key, inner = items(pair, 2, 2)
-        return _key(key), decode(inner, level + 1)
+        name, inner = items(pair, 2, 2)
+        return key(name), decode(inner, level + 1)
 
     return ContainerSpec(text(kind), tuple(each(items(pairs), field)), whole(length, 0))
 
@@ -155,7 +155,8 @@ def _scalar(value: Any) -> Scalar:
     raise unexpected("null, a bool, a number or a text", value)
 
 
-def _key(value: Any) -> Key:
+def key(value: Any) -> Key:
+    """The name or position of a field."""
     found = plain.decode(value)
     if type(found) is str or type(found) is int:
         return found

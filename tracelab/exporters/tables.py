@@ -3,6 +3,9 @@
 A site is an object, because it is what a person looks for with jq: `.sites[.calls.site[0]].owner`.
 Fields that have their default are left away.  A place is `[file, line]`; a signature is the list of the
 spec ids by position and the list of the `[name, spec id]` by keyword.
+
+Beside packed calls the sites would be three quarters of the file, so there they are columns: each different
+value once in `values`, and for each field the numbers of its values.  73 kB of sites become 15.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from ..events import Place, Signature, Site
+from . import ints
 from .expect import at, each, items, members, text, text_or_none, whole
+from .ints import Budget
 
 _DEFAULTS = {field.name: field.default for field in fields(Site)}
 _REQUIRED = [name for name, default in _DEFAULTS.items() if default is MISSING]
@@ -30,6 +35,33 @@ def decode_site(value: Any) -> Site:
         with at(name):
             decoded[name] = _site_field(name, item)
     return Site(**decoded)
+
+
+def encode_sites(sites: list[Site]) -> dict[str, Any]:
+    """All sites as columns over their different values."""
+    numbers: dict[Any, int] = {}
+    columns = {
+        name: ints.encode([numbers.setdefault(getattr(site, name), len(numbers)) for site in sites])
+        for name in _DEFAULTS
+    }
+    return {"values": list(numbers), **columns}
+
+
+def decode_sites(value: Any) -> list[Site]:
+    """The sites that `encode_sites` has written."""
+    found = members(value, ["values", *_DEFAULTS])
+    values = items(found["values"])
+    budget = Budget()
+    columns: dict[str, list[Any]] = {}
+    count: int | None = None
+    for name in _DEFAULTS:
+        with at(name):
+            numbers = ints.decode(found[name], budget, 0, len(values) - 1, count)
+            count = len(numbers)
+            decoded = {number: _site_field(name, values[number]) for number in set(numbers)}
+            columns[name] = [decoded[number] for number in numbers]
+    rows = zip(*columns.values(), strict=True)
+    return [Site(**dict(zip(columns, row, strict=True))) for row in rows]
 
 
 def decode_place(value: Any) -> Place:

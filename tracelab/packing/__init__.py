@@ -21,9 +21,9 @@ the instances of a block, is a constant or a few arithmetic runs.
 
 from __future__ import annotations
 
-from .block import LOOSE, Block
+from .block import LOOSE, Block, loose_block
 from .codes import depth_of, is_fact, row_code, sort_of
-from .listed import Book, Listed, tail
+from .listed import Book, Listed, Tail, tail
 from .nest import Nest, nearest
 from .packer import Packer, packed_codes
 from .picker import picker
@@ -42,11 +42,13 @@ __all__ = [
     "Packer",
     "Segment",
     "Tables",
+    "Tail",
     "Template",
     "Times",
     "depth_of",
     "events",
     "is_fact",
+    "loose_block",
     "meaning_at",
     "meanings",
     "nearest",

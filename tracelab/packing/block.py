@@ -56,6 +56,21 @@ class Block:
         )
 
 
+def loose_block(codes: array[int], meanings: array[int], clocks: Sequence[int]) -> Block:
+    """A block of events that are instances of nothing."""
+    return Block(
+        events=len(codes),
+        templates=array("i", [LOOSE] if codes else []),
+        kinds=(),
+        variables=(),
+        loose_sizes=array("i", [len(codes)] if codes else []),
+        loose_codes=codes,
+        loose_meanings=meanings,
+        first=clocks[0] if codes else 0,
+        gaps=gaps(clocks),
+    )
+
+
 def gaps(clocks: Sequence[int]) -> Gaps:
     """The time from each clock reading to the next, in four bytes each where that is enough."""
     differences = list(map(sub, clocks[1:], clocks))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..events import FACT, UNKNOWN, Recording
 from ..forms import FACT_NUMBER, NOTHING, Given, Meaning, error, split, split_given
+from .block import Block, loose_block
 from .codes import row_code
 from .packer import packed_codes
+from .tables import Tables
 from .unpack import Event
 
 
@@ -61,14 +64,31 @@ class Book(Protocol):
         ...
 
 
-def tail(rows: list[int], book: Book) -> Iterator[Event]:
-    """The events of rows that are not packed yet, as those of blocks are read."""
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The events at the end of a lane that are not packed yet, as those of blocks are read."""
+
+    codes: array[int]
+    meanings: list[Meaning]
+    clocks: list[int]
+
+    def __iter__(self) -> Iterator[Event]:
+        return zip(self.codes, self.meanings, self.clocks, strict=True)
+
+    def block(self, tables: Tables) -> Block:
+        """The same events as a block in which all are loose."""
+        numbers = [tables.meaning(tables.form(form), sizes) for form, sizes in self.meanings]
+        return loose_block(self.codes, array("i", numbers), self.clocks)
+
+
+def tail(rows: list[int], book: Book) -> Tail:
+    """The events of rows that are not packed yet."""
     whole = len(rows) // 3 * 3
     codes, numbers, clocks = rows[0:whole:3], rows[1:whole:3], rows[2:whole:3]
     packed = array("i", packed_codes(codes, clocks))
-    nothing = Meaning(NOTHING, ())
-    for code, number, clock in zip(packed, numbers, clocks, strict=True):
-        if number == UNKNOWN:
-            yield code, nothing, clock
-        else:
-            yield code, book.given(number) if code >= 0 else book.came(row_code(code), number), clock
+    given, came, nothing = book.given, book.came, Meaning(NOTHING, ())
+    meanings = [
+        nothing if number == UNKNOWN else given(number) if code >= 0 else came(row_code(code), number)
+        for code, number in zip(packed, numbers, strict=True)
+    ]
+    return Tail(packed, meanings, clocks)

@@ -60,7 +60,8 @@ class Shape:
         self.group = group
         self.places = places
         """The index of the variable of each event."""
-        firsts = [places.index(variable) for variable in range(max(places) + 1)]
+        first = {variable: at for at, variable in reversed(list(enumerate(places)))}
+        firsts = [first[variable] for variable in range(len(first))]
         self.pick = picker(firsts)
         self.spread = picker(places)
         sorts = [group.sorts[at] for at in firsts]

@@ -16,8 +16,8 @@ A trace of a million calls is some thousand instances of a few templates.  `Fold
 
 from __future__ import annotations
 
-from .folded import Folded
+from .folded import Folded, Parts
 from .layout import Overlap
 from .numbering import Numbering
 
-__all__ = ["Folded", "Numbering", "Overlap"]
+__all__ = ["Folded", "Numbering", "Overlap", "Parts"]

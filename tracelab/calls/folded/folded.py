@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from ...events import UNKNOWN, Recording
-from ...packing import Listed
+from ...events import UNKNOWN, Recording, Visits
+from ...packing import Block, Listed, Tables
 from ...packing.codes import GIVEN, RAISED, RETURNED
 from ..columns import Columns
 from .clocks import Clocks, Duration, Start
@@ -16,6 +16,16 @@ from .layout import LOOSE, Layout, Overlap
 from .loose import Loose
 from .numbering import Numbering
 from .values import Number, Parent, Same, Thread
+
+
+class Parts(NamedTuple):
+    """The lanes of a recording in blocks, each with the tables to read it, and the clock readings around."""
+
+    lanes: list[list[tuple[Block, Tables]]]
+    visits: Visits
+    facts: Sequence[dict[str, Any]]
+    began: int
+    now: int
 
 
 class Folded(Columns):
@@ -56,6 +66,18 @@ class Folded(Columns):
         self._set("error", Number(layout, numbering, RAISED, loose.error))
         self._set("start", Start(clocks))
         self._set("duration", Duration(clocks))
+
+    def parts(self) -> Parts:
+        """What the columns are made of, for who writes them down."""
+        layout, loose = self._layout, self._layout.loose
+        lanes: list[list[tuple[Block, Tables]]] = [[] for _ in self.threads]
+        for thread, block, tables in layout.blocks:
+            lanes[thread].append((block, tables))
+        for thread, rest in layout.tails:
+            if rest.codes:
+                tables = Tables(loose.visits)
+                lanes[thread].append((rest.block(tables), tables))
+        return Parts(lanes, loose.visits, loose.said, layout.began, loose.now)
 
     def _set(self, name: str, values: Values) -> None:
         # A column that is read like an array, and nobody writes to the columns of a trace.

@@ -10,12 +10,24 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 from ...events import Lane, Visits
 from ...forms import Meaning
-from ...packing import Block, Event, Listed, Segment, Tables, Template, events, meaning_at, segments, tail
+from ...packing import (
+    Block,
+    Event,
+    Listed,
+    Segment,
+    Tables,
+    Tail,
+    Template,
+    events,
+    meaning_at,
+    segments,
+    tail,
+)
 from ...packing.block import Variable
 from .loose import Loose, arrive
 from .pattern import Pattern
@@ -40,7 +52,9 @@ class Layout:
         self.began = began
         self.patterns: list[Pattern] = []
         self.blocks: list[tuple[int, Block, Tables]] = []
-        """(thread, block, tables) of each block."""
+        """(thread, block, tables) of each block, lane by lane."""
+        self.tails: list[tuple[int, Tail]] = []
+        """(thread, events) of what was not packed yet."""
         self.first = array("q")
         """The first row of each part."""
         self.pattern = array("i")
@@ -63,7 +77,9 @@ class Layout:
         waiting: list[list[int]] = []
         for block in list(lane.blocks):
             self._add_block(thread, block, lane.packer.tables, visits, waiting)
-        self._replay(thread, waiting, tail(lane.rows, lane.packer or listed))
+        rest = tail(lane.rows, lane.packer or listed)
+        self.tails.append((thread, rest))
+        self._replay(thread, waiting, rest)
 
     def _add_block(
         self, thread: int, block: Block, tables: Tables, visits: Visits, waiting: list[list[int]]
@@ -88,7 +104,7 @@ class Layout:
             self.patterns.append(Pattern(template, visits))
         return number
 
-    def _replay(self, thread: int, waiting: list[list[int]], happened: Iterator[Event]) -> None:
+    def _replay(self, thread: int, waiting: list[list[int]], happened: Iterable[Event]) -> None:
         before = len(self.loose)
         self.loose.replay(waiting, thread, happened)
         if len(self.loose) > before:

@@ -22,10 +22,10 @@ class Loose:
     def __init__(
         self, visits: Visits, numbering: Numbering, facts: Sequence[dict[str, Any]], now: int
     ) -> None:
-        self._visits = visits
+        self.visits = visits
         self._numbering = numbering
-        self._said = facts
-        self._now = now
+        self.said = facts
+        self.now = now
         self.site, self.place, self.inputs = array("i"), array("i"), array("i")
         self.output, self.error, self.parent = array("i"), array("i"), array("i")
         self.start, self.end, self.status, self.thread = array("q"), array("q"), array("b"), array("i")
@@ -45,7 +45,7 @@ class Loose:
             depth = depth_of(code)
             if is_fact(code):
                 said = self.facts.setdefault(waiting[depth][-1], {})
-                said.update(self._said[meaning.sizes[0]])
+                said.update(self.said[meaning.sizes[0]])
             else:
                 call = waiting[depth].pop()
                 failed = code & 1
@@ -54,7 +54,7 @@ class Loose:
                 (self.error if failed else self.output)[call] = self._numbering.number(meaning)
 
     def _enter(self, waiting: list[list[int]], thread: int, code: int, inputs: int, clock: int) -> None:
-        site, place, depth = self._visits[code]
+        site, place, depth = self.visits[code]
         self.parent.append(arrive(waiting, depth))
         waiting[depth].append(len(self.site))
         self.site.append(site)
@@ -63,7 +63,7 @@ class Loose:
         self.output.append(UNKNOWN)
         self.error.append(UNKNOWN)
         self.start.append(clock)
-        self.end.append(self._now)
+        self.end.append(self.now)
         self.status.append(OPEN)
         self.thread.append(thread)
 

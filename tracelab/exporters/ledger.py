@@ -1,0 +1,91 @@
+"""One set of numbers for what the blocks of all lanes share: forms, meanings, templates.
+
+Each lane has tables of its own, which also hold what no block refers to any more.  Whoever writes blocks down
+asks here for the number of a thing; what is new gets the next one and is written before the block.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..forms import Form, Meaning, Sizes
+from ..packing import Tables, Template, Times
+from . import forms, ints, limits
+from .forms import Unfit
+
+
+class Ledger:
+    """Tables of a file while it is written; `forms`, `meanings`, `templates` as they stand in the file."""
+
+    def __init__(self) -> None:
+        self.forms: list[list[Any]] = []
+        self.meanings: list[list[int]] = []
+        self.templates: list[dict[str, Any]] = []
+        self._forms: dict[Form, tuple[int, int, int]] = {}
+        self._meanings: dict[tuple[int, Sizes], int] = {}
+        self._templates: dict[Template, int] = {}
+        self._translated: dict[Tables, Translation] = {}
+
+    def meanings_of(self, tables: Tables) -> Translation:
+        """From the numbers of meanings in some tables to those in the file."""
+        found = self._translated.get(tables)
+        if found is None:
+            found = self._translated[tables] = Translation(self, tables)
+        return found
+
+    def meaning(self, meaning: Meaning) -> int:
+        """The number of a meaning."""
+        form, _, _ = self._form(meaning.form)
+        key = (form, meaning.sizes)
+        number = self._meanings.get(key)
+        if number is None:
+            number = self._meanings[key] = len(self.meanings)
+            self.meanings.append([form, *meaning.sizes])
+        return number
+
+    def template(self, template: Template) -> int:
+        """The number of a template."""
+        number = self._templates.get(template)
+        if number is None:
+            number = self._templates[template] = len(self.templates)
+            codes, places = template.group.codes, template.shape.places
+            self.templates.append({"codes": ints.encode(codes), "places": ints.encode(places)})
+        return number
+
+    def times(self) -> dict[int, list[Any]]:
+        """The times of all templates that sum them up, by number."""
+        return {
+            number: encode_times(template.times)
+            for template, number in self._templates.items()
+            if template.times is not None
+        }
+
+    def _form(self, form: Form) -> tuple[int, int, int]:
+        """Number, specs and levels of a form."""
+        found = self._forms.get(form)
+        if found is None:
+            inner = [self._form(one) for one in form.inner]
+            size, levels = 1 + sum([one[1] for one in inner]), 1 + max([one[2] for one in inner], default=-1)
+            if size > limits.FORM or levels > limits.LEVELS:
+                raise Unfit
+            self.forms.append(forms.encode(form, lambda one: self._forms[one][0]))
+            found = self._forms[form] = (len(self.forms) - 1, size, levels)
+        return found
+
+
+class Translation(dict[int, int]):
+    """Numbers of meanings in some tables to those of a ledger; the missing are looked up."""
+
+    def __init__(self, ledger: Ledger, tables: Tables) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._tables = tables
+
+    def __missing__(self, number: int) -> int:
+        found = self[number] = self._ledger.meaning(self._tables.meanings[number])
+        return found
+
+
+def encode_times(times: Times) -> list[Any]:
+    """Sums over instances: how many, then four numbers for each call."""
+    return [times.instances, *map(ints.encode, times[1:])]

@@ -1,0 +1,113 @@
+"""The packed section: the lanes of a trace as they were packed while it ran, and what their blocks refer to.
+
+    {"now": 1500, "visits": [[0, 1], [0, 0], [0, 1]], "facts": [{"mode": "greedy"}],
+     "forms": [["tensor", 2, "int64"]], "meanings": [[0, 1, 4]],
+     "templates": [{"codes": [1, -4], "places": [0, 1]}],
+     "lanes": [[BLOCK, BLOCK, ...]]}
+
+A trace of a hundred thousand calls is a few templates, how often they came, and the clock.  `visits`: site,
+place and depth of each code of an entry.  `facts`: what facts in the lanes say.  `now`: the clock when the
+trace ended, counted from its beginning in nanoseconds.  `lanes`: one for each of `threads`, see `blocks`.
+
+A template is the codes of its events (`events` says what a code means) and, for each of them, the number of
+its variable; where times are summed up, also `times`: how many instances, then for each call the total, the
+shortest and the longest duration, and the sum of what went by from the first event to its entry.
+
+Figures: 512 tokens of a Llama of 16 layers, 112,000 calls, take 574 kB, of which 507 are clocks (5.7 MB
+flat), and 75 kB with summed times; written in 30 ms, read in 45.  300,000 calls without repetition: 2 MB,
+written in 0.2 s, read in 0.8 s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..calls import Columns
+from ..calls.folded import Folded
+from ..events import Lane, Recording, Visits
+from ..fold import fold
+from . import blocks, ints, plain, unblocks
+from .climb import Climb
+from .expect import Refused, at, items, members, whole
+from .forms import Unfit
+from .ledger import Ledger
+from .limits import CLOCK
+from .shelf import Shelf
+
+__all__ = ["Unfit", "decode", "encode", "encode_visits"]
+
+KEYS = ("now", "visits", "facts", "forms", "meanings", "templates", "lanes")
+
+
+def encode(columns: Folded) -> dict[str, Any]:
+    """The packed section; `Unfit` where the trace is beyond what would be read."""
+    parts = columns.parts()
+    ledger = Ledger()
+    lanes = [
+        [blocks.encode(block, tables, ledger, parts.began) for block, tables in lane] for lane in parts.lanes
+    ]
+    for number, times in ledger.times().items():
+        ledger.templates[number]["times"] = times
+    return {
+        "now": parts.now - parts.began,
+        "visits": encode_visits(parts.visits),
+        "facts": [plain.encode(fact) for fact in parts.facts],
+        "forms": ledger.forms,
+        "meanings": ledger.meanings,
+        "templates": ledger.templates,
+        "lanes": lanes,
+    }
+
+
+def encode_visits(visits: Visits) -> list[ints.Ints]:
+    """Site, place and depth of all visits."""
+    rows = [visits[number] for number in range(len(visits))]
+    return [ints.encode(column) for column in zip(*rows, strict=True)] if rows else [[], [], []]
+
+
+def decode(columns: Columns, section: Any) -> Columns:
+    """Columns with the tables of these, and the calls of a packed section."""
+    found = members(section, KEYS)
+    with at("facts"):
+        facts = [plain.decode_mapping(value) for value in items(found["facts"])]
+    shelf = Shelf(columns.sites, len(columns.places), found["visits"], len(facts))
+    shelf.fill(found["forms"], found["meanings"], found["templates"])
+    count = len(columns.threads)
+    with at("lanes"):
+        told = items(found["lanes"], count, count)
+        lanes = [
+            Lane(thread, [], _lane(value, shelf, number), shelf.packer)
+            for number, (thread, value) in enumerate(zip(columns.threads, told, strict=True))
+        ]
+    with at("now"):
+        now = whole(found["now"], -CLOCK, CLOCK)
+    recording = Recording(
+        sites=columns.sites,
+        places=columns.places,
+        visits=shelf.visits,
+        lanes=lanes,
+        facts=facts,
+        dropped=columns.dropped,
+        faults=columns.faults,
+        meta=columns.meta,
+    )
+    return _folded(recording, now)
+
+
+def _folded(recording: Recording, now: int) -> Columns:
+    try:
+        return fold(recording, now)
+    except IndexError:
+        problem = "an end or a fact of a call that never began"
+    raise Refused(problem, "lanes")
+
+
+def _lane(value: Any, shelf: Shelf, number: int) -> list[Any]:
+    made = []
+    climb = Climb(shelf.visits)
+    with at(f"[{number}]"):
+        for place, block in enumerate(items(value)):
+            with at(f"[{place}]"):
+                made.append(unblocks.decode(block, shelf))
+                unblocks.follow(made[-1], shelf.tables, climb)
+    return made
