@@ -124,6 +124,8 @@ class Lane:
     """`packing.Block`s."""
     packer: Any = None
     """The `packing.Packer` that made the blocks, where there are any."""
+    is_packing: bool = False
+    """A signal handler may call so many modules in the middle of `pack` that it would begin anew."""
 
     def rest(self) -> tuple[int, int]:
         """How many events are in the blocks, and where in `rows` the next one stands."""
@@ -133,12 +135,16 @@ class Lane:
 
     def pack(self, everything: bool = False) -> None:
         """Pack what can be packed by now, or all there is; in the thread that writes the lane."""
-        packed, at = self.rest()
-        known = len(self.blocks)
-        block, ints = self.packer.pack(self.rows[at:], everything)
-        if len(self.blocks) == known:  # else a signal handler has packed these in the meantime
+        if self.is_packing:
+            return
+        try:
+            self.is_packing = True
+            packed, at = self.rest()
+            block, ints = self.packer.pack(self.rows[at:], everything)
             self.blocks.append(block)
             self.rows[: at + ints] = (BASE, 0, packed + block.events)
+        finally:
+            self.is_packing = False
 
     def copy(self) -> Lane:
         """The lane as it is now; rows first, so that no event is missed while its thread goes on."""
