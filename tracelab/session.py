@@ -16,13 +16,17 @@ import weakref
 from collections.abc import Callable
 from time import perf_counter_ns
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .calls import Columns, Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, Attachment, Sites, followed
 from .recorder import Recorder, active
+
+if TYPE_CHECKING:
+    from .events import Recording
+    from .exporters.stream.writer import Stream
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,14 +39,16 @@ _attachment = Attachment(FAMILIES)
 class Session:
     """One use of `trace()`.  Entering it begins to record and gives the `Trace`; leaving it ends it."""
 
-    def __init__(self, roots: tuple[Any, ...], options: dict[str, Any]) -> None:
+    def __init__(self, roots: tuple[Any, ...], options: dict[str, Any], file: str | None = None) -> None:
         self._given = roots
         self._options = options
+        self._file = file
         self._recorder: Recorder | None = None
         self._sites = Sites()
         self._trace = Trace()
         self._folded: tuple[tuple[int, int], Columns] | None = None
         self._end: Callable[[], None] = _nothing
+        self._finish: Callable[[], None] = _nothing
         self._ended: int | None = None
         self._meta: dict[str, Any] | None = None
         self._reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
@@ -55,7 +61,7 @@ class Session:
         self._given = ()  # from here on the host's objects are known by weak references alone
         self._sites = Sites([root.it for root in roots])
         describer = Describer(values=options["values"], stats=options["stats"])
-        self._recorder = Recorder(
+        recorder = Recorder(
             self._sites,
             describer,
             depth=options["depth"],
@@ -63,10 +69,19 @@ class Session:
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
         )
+        if self._file is not None:  # refused before anything is patched
+            self._finish = weakref.finalize(
+                self, _streamed(self._file, recorder, self._sites, options).finish
+            )
+        self._recorder = recorder
         self._trace = Trace(pull=self._columns)
         # A session that nobody leaves ends when nobody holds it any more.
         self._end = weakref.finalize(self, _attachment.end, self._recorder)
-        _attachment.begin(self._recorder, roots)
+        try:
+            _attachment.begin(self._recorder, roots)
+        except BaseException:
+            self._finish()
+            raise
         return self._trace
 
     def __exit__(
@@ -81,6 +96,7 @@ class Session:
                 except Exception as fault:  # the host's block ends as it would have
                     self._recorder.fault("end", fault)
             self._trace.finish()
+        self._finish()
 
     def _remember(self) -> None:
         """Note what is known of the run, as it is now: the trace may be read much later."""
@@ -88,8 +104,8 @@ class Session:
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
-        given, options = self._given, self._options
-        return decorated(function, lambda: Session(given, options))
+        given, options, file = self._given, self._options, self._file
+        return decorated(function, lambda: Session(given, options, file))
 
     def _columns(self) -> Columns:
         """Everything recorded so far, folded; the same object as last time if nothing was added."""
@@ -102,7 +118,7 @@ class Session:
             if self._folded is None or self._folded[0] != size:
                 if self._ended is not None:
                     recorder.settle()
-                seen = recorder.recording({"tracelab": version(), **(self._meta or _meta(self._options))})
+                seen = recorder.recording(self._meta or _meta(self._options))
                 seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
                 self._folded = size, fold(seen, self._ended or perf_counter_ns())
             return self._folded[1]
@@ -115,6 +131,7 @@ def trace(
     shapes: bool = True,
     depth: int | None = None,
     times: str = EXACT,
+    file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
@@ -127,6 +144,8 @@ def trace(
     depth: keep calls up to this nesting; deeper ones are counted as dropped.
     times: "exact" keeps the times of every call.  "summary" keeps, of calls inside steps that repeat, count,
         total, minimum and maximum; their start and duration are then means.  Steps keep their own times.
+    file: a new `.jsonl` file that is written while the program runs, twice a second; `tracelab.load` reads it
+        at any moment, also after the process was killed.
     limit: number of calls kept; what is over it is counted as dropped.
 
     Raises SetupError, with nothing patched, for a root or an option that cannot be used.
@@ -143,19 +162,22 @@ def trace(
         raise SetupError(
             "shapes=False keeps nothing of any argument, so values=True and stats=True have no use"
         )
+    target = None if file is None else os.fsdecode(file)
+    if target is not None and not target.lower().endswith(".jsonl"):
+        raise SetupError(
+            f"file={target!r} is not possible; a stream is written to a file that ends in .jsonl"
+        )
     for given in roots:
         followed(given)  # refused here, where the user wrote it; looked up again on entry
-    return Session(
-        roots,
-        {
-            "values": bool(values),
-            "stats": bool(stats),
-            "shapes": bool(shapes),
-            "depth": depth,
-            "times": times,
-            "limit": limit,
-        },
-    )
+    options = {
+        "values": bool(values),
+        "stats": bool(stats),
+        "shapes": bool(shapes),
+        "depth": depth,
+        "times": times,
+        "limit": limit,
+    }
+    return Session(roots, options, target)
 
 
 def reset() -> None:
@@ -204,9 +226,23 @@ def decorated(function: Function, begin: Callable[[], Session]) -> Function:
     return recorded
 
 
+def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, Any]) -> Stream:
+    """A stream that has begun to write what `recorder` records."""
+    from .exporters.stream.writer import Stream  # only who asks for a file needs it
+
+    def seen() -> Recording:
+        found = recorder.running(_meta(options))
+        found.sites = [sites.roots.settle(site) for site in found.sites]
+        return found
+
+    stream = Stream(file, lambda: recorder.size, seen, recorder.fault)
+    stream.start()
+    return stream
+
+
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"python": platform.python_version()}
+    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))

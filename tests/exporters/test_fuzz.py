@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -42,6 +43,8 @@ def spoil_structure(text: str, chance: random.Random) -> bytes:
     document = json.loads(text)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         known = places(document)
+        if not known:
+            break
         container, key = chance.choice(known)
         deed = chance.randrange(4)
         if deed == 0:
@@ -52,7 +55,7 @@ def spoil_structure(text: str, chance: random.Random) -> bytes:
         elif deed == 2 and isinstance(container, list):
             container.insert(key, container[key])
         else:
-            container[key] = chance.choice(STRANGE)
+            container[key] = copy.deepcopy(chance.choice(STRANGE))
     return json.dumps(document).encode()
 
 

@@ -139,9 +139,11 @@ class Trace:
 
     @property
     def complete(self) -> bool:
-        """Every call that was seen is here, with its end."""
+        """Every call that was seen is here, with its end, and so is the end of the recording."""
         columns = self.columns
-        return not columns.dropped and not columns.faults and OPEN not in columns.status
+        if columns.dropped or columns.faults or columns.meta.get("unfinished"):
+            return False
+        return OPEN not in columns.status
 
     # --- verbs: the work is done by the rooms above ---------------------------------------------
 

@@ -48,17 +48,19 @@ def save(trace: Trace, path: str | os.PathLike[str], fold: bool = True) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Trace:
-    """Read a trace that `save` has written; `"-"` reads standard input.
+    """Read a trace that `save` or a stream has written; `"-"` reads standard input.
 
     `TraceFileError`, one line naming the file and the place in it, for anything else.
     """
     source = os.fsdecode(path)
     from . import files, json
     from .expect import Refused
+    from .stream import MAGIC, reader
 
     shown = "standard input" if source == STANDARD else repr(source)
     try:
-        return json.decode(files.read_standard() if source == STANDARD else files.read(source))
+        data = files.read_standard() if source == STANDARD else files.read(source)
+        return reader.decode(data) if data.startswith(MAGIC) else json.decode(data)
     except Refused as refused:
         problem = str(refused)
     except RecursionError:

@@ -14,9 +14,10 @@ of the trace; with `"summary": true` only those at the top of each instance are 
 
 from __future__ import annotations
 
+from operator import sub
 from typing import Any
 
-from ..packing import Block, Tables
+from ..packing import LOOSE, Block, Tables, Tail
 from ..packing.block import Variable
 from ..packing.series import Series
 from . import ints
@@ -49,6 +50,26 @@ def encode(block: Block, tables: Tables, ledger: Ledger, began: int) -> dict[str
     if block.summary:
         found["summary"] = True
     return found
+
+
+def encode_tail(rest: Tail, ledger: Ledger, began: int) -> dict[str, Any]:
+    """Events that are not packed yet, as a block in which all are loose; there must be one."""
+    different = {id(meaning): meaning for meaning in rest.meanings}
+    numbers = {key: ledger.meaning(meaning) for key, meaning in different.items()}
+    return {
+        "events": len(rest.codes),
+        "templates": [LOOSE],
+        "kinds": [],
+        "variables": [],
+        "series": [],
+        "loose": [
+            [len(rest.codes)],
+            ints.encode(rest.codes),
+            ints.encode([numbers[id(meaning)] for meaning in rest.meanings]),
+        ],
+        "first": rest.clocks[0] - began,
+        "gaps": ints.encode(map(sub, rest.clocks[1:], rest.clocks)),
+    }
 
 
 class Shared:

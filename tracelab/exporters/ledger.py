@@ -52,10 +52,10 @@ class Ledger:
             self.templates.append({"codes": ints.encode(codes), "places": ints.encode(places)})
         return number
 
-    def times(self) -> dict[int, list[Any]]:
+    def times(self) -> dict[int, Times]:
         """The times of all templates that sum them up, by number."""
         return {
-            number: encode_times(template.times)
+            number: template.times
             for template, number in self._templates.items()
             if template.times is not None
         }

@@ -57,3 +57,6 @@ CLIMB = 50_000_000
 
 CLOCK = 2**61
 """A clock reading in nanoseconds: 73 years from the beginning of a trace."""
+
+LINES = 4_000_000
+"""Lines of a stream: some are written each second."""

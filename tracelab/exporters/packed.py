@@ -26,15 +26,16 @@ from ..calls import Columns
 from ..calls.folded import Folded
 from ..events import Lane, Recording, Visits
 from ..fold import fold
+from ..packing import Block
 from . import blocks, ints, plain, unblocks
 from .climb import Climb
-from .expect import Refused, at, items, members, whole
+from .expect import Refused, at, each, items, members, whole
 from .forms import Unfit
-from .ledger import Ledger
+from .ledger import Ledger, encode_times
 from .limits import CLOCK
 from .shelf import Shelf
 
-__all__ = ["Unfit", "decode", "encode", "encode_visits"]
+__all__ = ["Unfit", "decode", "encode", "encode_visits", "joined"]
 
 KEYS = ("now", "visits", "facts", "forms", "meanings", "templates", "lanes")
 
@@ -47,7 +48,7 @@ def encode(columns: Folded) -> dict[str, Any]:
         [blocks.encode(block, tables, ledger, parts.began) for block, tables in lane] for lane in parts.lanes
     ]
     for number, times in ledger.times().items():
-        ledger.templates[number]["times"] = times
+        ledger.templates[number]["times"] = encode_times(times)
     return {
         "now": parts.now - parts.began,
         "visits": encode_visits(parts.visits),
@@ -73,41 +74,36 @@ def decode(columns: Columns, section: Any) -> Columns:
     shelf = Shelf(columns.sites, len(columns.places), found["visits"], len(facts))
     shelf.fill(found["forms"], found["meanings"], found["templates"])
     count = len(columns.threads)
-    with at("lanes"):
-        told = items(found["lanes"], count, count)
-        lanes = [
-            Lane(thread, [], _lane(value, shelf, number), shelf.packer)
-            for number, (thread, value) in enumerate(zip(columns.threads, told, strict=True))
-        ]
     with at("now"):
         now = whole(found["now"], -CLOCK, CLOCK)
+    with at("lanes"):
+        told = items(found["lanes"], count, count)
+        lanes = each(told, lambda lane: each(items(lane), lambda block: unblocks.decode(block, shelf)))
+        return joined(columns, shelf, facts, lanes, now)
+
+
+def joined(
+    columns: Columns, shelf: Shelf, facts: list[dict[str, Any]], lanes: list[list[Block]], now: int
+) -> Columns:
+    """Columns with the tables of these, and the calls in the blocks of each thread."""
+    for blocks_of_lane in lanes:
+        climb = Climb(shelf.visits)
+        for block in blocks_of_lane:
+            unblocks.follow(block, shelf.tables, climb)
     recording = Recording(
         sites=columns.sites,
         places=columns.places,
         visits=shelf.visits,
-        lanes=lanes,
+        lanes=[
+            Lane(thread, [], made, shelf.packer) for thread, made in zip(columns.threads, lanes, strict=True)
+        ],
         facts=facts,
         dropped=columns.dropped,
         faults=columns.faults,
         meta=columns.meta,
     )
-    return _folded(recording, now)
-
-
-def _folded(recording: Recording, now: int) -> Columns:
     try:
         return fold(recording, now)
     except IndexError:
         problem = "an end or a fact of a call that never began"
-    raise Refused(problem, "lanes")
-
-
-def _lane(value: Any, shelf: Shelf, number: int) -> list[Any]:
-    made = []
-    climb = Climb(shelf.visits)
-    with at(f"[{number}]"):
-        for place, block in enumerate(items(value)):
-            with at(f"[{place}]"):
-                made.append(unblocks.decode(block, shelf))
-                unblocks.follow(made[-1], shelf.tables, climb)
-    return made
+    raise Refused(problem)

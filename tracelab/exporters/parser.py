@@ -31,7 +31,7 @@ def parse(data: bytes) -> Any:
     """The value of a JSON text in UTF-8; `Refused` when it is none, or too large in any direction."""
     if not data.strip():
         raise Refused("the file is empty")
-    _measure(data)
+    measure(data)
     try:
         return json.loads(
             data.decode("utf-8-sig"),
@@ -47,7 +47,8 @@ def parse(data: bytes) -> Any:
     raise Refused(problem)
 
 
-def _measure(data: bytes) -> None:
+def measure(data: bytes) -> None:
+    """Refuse a JSON text, or lines of them, with too much of anything."""
     if data.count(b'"') > 2 * limits.TEXTS:
         raise Refused(f"more than {limits.TEXTS} texts")
     bare = _TEXTS.sub(b"", data)

@@ -43,7 +43,14 @@ def settle_facts(codes: list[int], clocks: list[int], at: list[int]) -> None:
     """Write the rows of facts, which stand `at` these positions, as they are inside a block."""
     for position in at:
         codes[position] = fact_at(clocks[position])
-        clocks[position] = clocks[position - 1] if position else 0
+        clocks[position] = clocks[position - 1] if position else _first(codes, clocks)
+
+
+def _first(codes: list[int], clocks: list[int]) -> int:
+    """The first clock reading of rows that begin with a fact."""
+    return next(
+        (clock for code, clock in zip(codes, clocks, strict=True) if code > _FACTS and code != FACT), 0
+    )
 
 
 def row_code(code: int) -> int:

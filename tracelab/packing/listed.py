@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..events import FACT, UNKNOWN, Recording
+from ..events import FACT, UNKNOWN, Recording, raised, returned
 from ..forms import FACT_NUMBER, NOTHING, Given, Meaning, error, split, split_given
 from .block import Block, loose_block
-from .codes import row_code
+from .codes import sort_of
 from .packer import packed_codes
 from .tables import Tables
 from .unpack import Event
@@ -86,9 +86,26 @@ def tail(rows: list[int], book: Book) -> Tail:
     whole = len(rows) // 3 * 3
     codes, numbers, clocks = rows[0:whole:3], rows[1:whole:3], rows[2:whole:3]
     packed = array("i", packed_codes(codes, clocks))
-    given, came, nothing = book.given, book.came, Meaning(NOTHING, ())
+    came = book.came
+    looks = (
+        Once(book.given),
+        Once(lambda number: came(returned(0), number)),
+        Once(lambda number: came(raised(0), number)),
+        Once(lambda number: came(FACT, number)),
+    )
     meanings = [
-        nothing if number == UNKNOWN else given(number) if code >= 0 else came(row_code(code), number)
-        for code, number in zip(packed, numbers, strict=True)
+        looks[0 if code >= 0 else sort_of(code)][number] for code, number in zip(packed, numbers, strict=True)
     ]
     return Tail(packed, meanings, clocks)
+
+
+class Once(dict[int, Meaning]):
+    """What numbers of one sort mean; each is looked up once."""
+
+    def __init__(self, look: Callable[[int], Meaning]) -> None:
+        super().__init__({UNKNOWN: Meaning(NOTHING, ())})
+        self._look = look
+
+    def __missing__(self, number: int) -> Meaning:
+        found = self[number] = self._look(number)
+        return found

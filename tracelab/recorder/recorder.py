@@ -214,26 +214,30 @@ class Recorder:
 
     def recording(self, meta: dict[str, Any]) -> Recording:
         """Everything seen so far; the tables and lanes are copies."""
-        lanes = [self._settled(writer.lane) for writer in list(self._writers)]
+        found = self.running(meta)
+        # Signatures before specs, lanes before both: what is copied later knows all that came before.
+        found.lanes = [self._settled(lane) for lane in found.lanes]
+        found.signatures = self.describer.signatures()
+        found.specs = self.describer.specs()
+        found.errors = self.errors.listed("?")
+        return found
+
+    def running(self, meta: dict[str, Any]) -> Recording:
+        """The same without specs, signatures and errors: the packers of the lanes know what numbers mean."""
         return Recording(
+            lanes=[writer.lane.copy() for writer in list(self._writers)],
             visits=self.callees.visits.listed(Visit(0, 0, 0)),
             sites=self.callees.sites.listed(Site("method", "", "?", "?")),
             places=self.callees.places(),
-            # Signatures before specs, lanes before both: what is copied later knows all that came before.
-            signatures=self.describer.signatures(),
-            specs=self.describer.specs(),
-            errors=self.errors.listed("?"),
             facts=self.facts.listed({}),
-            lanes=lanes,
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
             meta=meta,
         )
 
-    def _settled(self, lane: Lane) -> Lane:
-        """A copy; of a lane without blocks every number is one of the tables'."""
-        found = lane.copy()
+    def _settled(self, found: Lane) -> Lane:
+        """A copy of a lane; where it has no blocks every number is made one of the tables'."""
         if not found.blocks:
             settle_call, settle_value = self.describer.settled_call, self.describer.settled_value
             whole = len(found.rows) // 3 * 3

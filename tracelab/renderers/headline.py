@@ -55,6 +55,8 @@ def _missing(trace: Trace, page: Page) -> Iterator[Row]:
         facts.append(f"{_many(trace.internal_errors, 'fault')} of tracelab itself")
     if unfinished:
         facts.append(f"{_many(unfinished, 'call')} not finished")
+    if trace.meta.get("unfinished"):
+        facts.append("the file ends before the recording did")
     yield page.words("incomplete: " + " · ".join(facts), "warning")
 
 

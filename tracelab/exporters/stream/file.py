@@ -1,0 +1,89 @@
+"""The descriptor of a stream: what is written goes into our own file, or nowhere.
+
+A host may close all descriptors and open a file of its own, which then has our number.  So the descriptor is
+asked, before each write, whether it is still the file that was opened here; a file that was deleted is no
+place to write to either.  Nothing is retried: a line that was torn by a full disk must stay the last one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import suppress
+from os import close, fstat, getpid, write  # bound here: hosts mock them
+from pathlib import Path
+
+from ...errors import SetupError
+
+_FLAGS = (
+    os.O_WRONLY
+    | os.O_CREAT
+    | os.O_EXCL
+    | os.O_APPEND
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+class StreamFile:
+    """A new file of this process that is only appended to, readable by its owner only."""
+
+    def __init__(self, path: str, header: bytes) -> None:
+        """Takes the place of a regular file or link at `path`; `SetupError` when it cannot be written."""
+        self._pid = getpid()
+        try:
+            self._descriptor, self._inode = _created(Path(path), header)
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+        except ValueError as error:  # a null character in the name
+            problem = str(error)
+        else:
+            return
+        raise SetupError(f"cannot write to {path!r}: {problem}")
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process opened it: a child of a fork never writes."""
+        return getpid() == self._pid
+
+    def append(self, data: bytes) -> None:
+        """Write all bytes; `OSError` when that cannot be done."""
+        self._check()
+        view = memoryview(data)
+        while view:
+            view = view[write(self._descriptor, view) :]
+
+    def close(self) -> None:
+        """Give the descriptor back, if it is still ours."""
+        with suppress(OSError):
+            self._check()
+            close(self._descriptor)
+
+    def _check(self) -> None:
+        if not self.is_mine:
+            raise OSError(errno.EBADF, "opened by another process")
+        found = fstat(self._descriptor)
+        if (found.st_dev, found.st_ino) != self._inode:
+            raise OSError(errno.EBADF, "the descriptor was closed")
+        if not found.st_nlink:
+            raise OSError(errno.ENOENT, "the file was deleted")
+
+
+def _created(target: Path, header: bytes) -> tuple[int, tuple[int, int]]:
+    """A draft with the header, put in the place of the target: nobody reads a file without one."""
+    if target.exists() and not (target.is_file() or target.is_symlink()):
+        raise OSError(errno.EINVAL, "it is there and is no regular file")
+    draft = target.with_name(f".tracelab-{secrets.token_hex(6)}.part")
+    descriptor = os.open(draft, _FLAGS, 0o600)
+    try:
+        found = fstat(descriptor)
+        write(descriptor, header)
+        draft.replace(target)
+    except BaseException:
+        close(descriptor)
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    return descriptor, (found.st_dev, found.st_ino)

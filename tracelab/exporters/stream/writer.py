@@ -1,0 +1,92 @@
+"""The thread that writes a stream, so that the recorded program need not.
+
+A disk may take seconds for a write, and what is written has to be encoded first.  Neither belongs into the
+program's own threads: they append to lists and pack them, as without a file, and a daemon thread comes by
+twice a second, takes a snapshot and writes what is new.  It costs the program nothing but its share of the
+interpreter lock, 0.3 µs a call; a program that stands still is looked at, and nothing is written.
+
+It is woken by a `SimpleQueue`, whose `put` may be called by the garbage collector in the middle of a `get`:
+a session that got lost ends there.  In a child of a fork there is no such thread, and nothing is written.
+
+Whatever goes wrong is counted as a fault of ours, once; then the stream has ended and the program goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread, get_ident
+from time import perf_counter_ns
+
+from ...events import Recording
+from .file import StreamFile
+from .records import Records, header, line_of
+
+PAUSE = 0.5
+"""Seconds between two looks."""
+
+PATIENCE = 10.0
+"""Seconds that the end of a recording waits for the disk."""
+
+
+class Stream:
+    """Writes a recording to a file while it grows."""
+
+    def __init__(
+        self,
+        path: str,
+        size: Callable[[], object],
+        snapshot: Callable[[], Recording],
+        fault: Callable[[str, BaseException], None],
+    ) -> None:
+        """Opens the file; `SetupError` when it cannot.  `size` changes whenever `snapshot` does."""
+        self._file = StreamFile(path, header())
+        self._size = size
+        self._snapshot = snapshot
+        self._fault = fault
+        self._records = Records()
+        self._written: object = None
+        self._over = False
+        self._bell: SimpleQueue[int] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="tracelab file", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """The recording is over: write the rest and say so; does not wait for ever."""
+        if not self._file.is_mine:
+            return
+        try:
+            self._bell.put(perf_counter_ns())
+            if self._thread.ident != get_ident():  # the garbage collector may run there too
+                self._thread.join(PATIENCE)
+        except Exception as error:
+            self._fault("file", error)
+
+    def _run(self) -> None:
+        while not self._over:
+            try:
+                ended: int | None = self._bell.get(timeout=PAUSE)
+            except Empty:
+                ended = None
+            try:
+                self._flush(ended)
+            except Exception as error:
+                self._over = True
+                self._fault("file", error)
+        self._file.close()
+
+    def _flush(self, ended: int | None) -> None:
+        size = self._size()
+        if size == self._written and ended is None:
+            return
+        now = perf_counter_ns() if ended is None else ended
+        seen = self._snapshot()
+        lines = self._records.since(seen, now)
+        if ended is not None:
+            self._over = True
+            lines.append(line_of({"end": ended - seen.started}))
+        self._file.append("".join(lines).encode("ascii"))
+        self._written = size
