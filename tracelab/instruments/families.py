@@ -44,13 +44,18 @@ class Family:
     by_object: bool = False
     facts: Mapping[str, Facts] = field(default_factory=dict)
 
-    def methods_of(self, cls: type) -> list[str]:
-        """The methods of this family that `cls` itself defines."""
+    def names_in(self, cls: type) -> list[str]:
+        """The names of this family that `cls` itself has, whatever stands there."""
         own = dict_of_class(cls)
         names = [name for name in self.names if name in own]
         patterns = [name for name in self.names if name.endswith("*")]
         if patterns:
             names += [n for n in list(own) if type(n) is str and any(fnmatchcase(n, p) for p in patterns)]
+        return names
+
+    def methods_of(self, cls: type) -> list[str]:
+        """Those of them that are methods, as far as one can wrap them."""
+        names, own = self.names_in(cls), dict_of_class(cls)
         return [name for name in names if can_wrap(own[name])]
 
 
@@ -105,10 +110,11 @@ class Families:
     def _adopt(self, cls: type, family: Family) -> None:
         if self._barren.knows(cls, id(family)):
             return
-        names = family.methods_of(cls)
+        names = family.names_in(cls)
         for name in names:
-            self._patch(cls, name, family)
-        if not names:
+            if can_wrap(dict_of_class(cls)[name]):
+                self._patch(cls, name, family)
+        if not names:  # a placeholder may become a method without one attribute more
             self._barren.note(cls, id(family))
 
     def _patch(self, holder: Any, name: str, family: Family) -> None:

@@ -19,13 +19,16 @@ LIBRARIES = frozenset({"torch", "transformers", "tokenizers"})
 
 
 class Barren:
-    """Classes that define none of the methods that a family wants."""
+    """Classes that have no attribute of the names that a family wants."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[int, Hashable], tuple[Any, int]] = {}
 
     def knows(self, cls: type, family: Hashable) -> bool:
-        """Whether the class had nothing for the family, and has got no attributes since."""
+        """Whether the class had nothing for the family, and has as many attributes as then.
+
+        That one went and another came in return is not seen: looking for it takes a third of a millisecond.
+        """
         seen = self._seen.get((id(cls), family))
         return seen is not None and seen[0]() is cls and seen[1] == len(dict_of_class(cls))
 
