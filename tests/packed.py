@@ -35,7 +35,7 @@ def packed(
             made.blocks.append(block)
         if not left:
             torn = len(made.rows) % 3
-            made.blocks.append(packer.pack_all(made.rows))
+            made.blocks.append(packer.pack(made.rows, everything=True)[0])
             made.rows = made.rows[len(made.rows) - torn :]
         made.rows += lane.rows[max(0, end) :]
         lanes.append(made)

@@ -346,7 +346,14 @@ def test_what_a_trace_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     with tracelab.trace(depth=2, limit=7) as trace:
         model()(X)
     meta = trace.meta
-    assert meta["options"] == {"values": False, "stats": False, "depth": 2, "limit": 7}
+    assert meta["options"] == {
+        "values": False,
+        "stats": False,
+        "shapes": True,
+        "depth": 2,
+        "times": "exact",
+        "limit": 7,
+    }
     assert meta["python"] == ".".join(map(str, sys.version_info[:3]))
     assert meta["torch"] == torch.__version__
     assert trace.calls[0].rank == 3

@@ -124,6 +124,8 @@ class Lane:
     """`packing.Block`s."""
     packer: Any = None
     """The `packing.Packer` that made the blocks, where there are any."""
+    is_packing: bool = False
+    """A signal handler may call so many modules in the middle of `pack` that it would begin anew."""
 
     def rest(self) -> tuple[int, int]:
         """How many events are in the blocks, and where in `rows` the next one stands."""
@@ -131,12 +133,18 @@ class Lane:
         base, begins = (3, self.rows[2]) if self.rows and self.rows[0] == BASE else (0, 0)
         return packed, base + 3 * (packed - begins)
 
-    def pack(self) -> None:
-        """Pack what can be packed by now."""
-        packed, at = self.rest()
-        block, ints = self.packer.pack(self.rows[at:])
-        self.blocks.append(block)
-        self.rows[: at + ints] = (BASE, 0, packed + block.events)
+    def pack(self, everything: bool = False) -> None:
+        """Pack what can be packed by now, or all there is; in the thread that writes the lane."""
+        if self.is_packing:
+            return
+        try:
+            self.is_packing = True
+            packed, at = self.rest()
+            block, ints = self.packer.pack(self.rows[at:], everything)
+            self.blocks.append(block)
+            self.rows[: at + ints] = (BASE, 0, packed + block.events)
+        finally:
+            self.is_packing = False
 
     def copy(self) -> Lane:
         """The lane as it is now; rows first, so that no event is missed while its thread goes on."""

@@ -9,7 +9,6 @@ has a few hundred sites.
 from __future__ import annotations
 
 import warnings
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import repeat
 
@@ -99,6 +98,8 @@ def unknown(trace: Trace, pattern: str) -> str:
         return f"no call matches {pattern!r}: the trace holds no calls"
     used = {site.name for site in sites}
     possible = {name for site in sites for name in names_of(site)}
+    from difflib import get_close_matches
+
     near = get_close_matches(pattern.replace("*", ""), sorted(possible), 3, 0.5)
     if near:
         return f"no call matches {pattern!r}; the nearest are {', '.join(map(inert, near))}"

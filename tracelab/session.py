@@ -11,6 +11,7 @@ import inspect
 import os
 import platform
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from time import perf_counter_ns
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .calls import Columns, Trace
 from .describe import Describer
 from .errors import SetupError
-from .fold import fold
 from .instruments import FAMILIES, Attachment, Sites, followed
 from .recorder import Recorder, active
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+EXACT, SUMMARY = "exact", "summary"
 
 _attachment = Attachment(FAMILIES)
 
@@ -49,6 +51,7 @@ class Session:
         self._finish: Callable[[], None] = _nothing
         self._ended: int | None = None
         self._meta: dict[str, Any] | None = None
+        self._reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
 
     def __enter__(self) -> Trace:
         if self._recorder is not None:
@@ -58,11 +61,17 @@ class Session:
         self._given = ()  # from here on the host's objects are known by weak references alone
         self._sites = Sites([root.it for root in roots])
         describer = Describer(values=options["values"], stats=options["stats"])
-        recorder = Recorder(self._sites, describer, depth=options["depth"], limit=options["limit"])
+        recorder = Recorder(
+            self._sites,
+            describer,
+            depth=options["depth"],
+            limit=options["limit"],
+            summary=options["times"] == SUMMARY,
+            shapes=options["shapes"],
+        )
         if self._file is not None:  # refused before anything is patched
-            self._finish = weakref.finalize(
-                self, _streamed(self._file, recorder, self._sites, options).finish
-            )
+            stream = _streamed(self._file, recorder, self._sites, options)
+            self._finish = weakref.finalize(self, stream.finish)
         self._recorder = recorder
         self._trace = Trace(pull=self._columns)
         # A session that nobody leaves ends when nobody holds it any more.
@@ -80,13 +89,17 @@ class Session:
         self._end()
         if self._recorder is not None and self._ended is None:
             self._ended = perf_counter_ns()
-            try:
-                self._meta = _meta(self._options)  # as it was then: the trace may be read much later
-            except Exception as fault:  # the host's block ends as it would have
-                self._recorder.fault("end", fault)
-            self._recorder.close()
+            for part in (self._remember, self._recorder.close):
+                try:
+                    part()
+                except Exception as fault:  # the host's block ends as it would have
+                    self._recorder.fault("end", fault)
             self._trace.finish()
         self._finish()
+
+    def _remember(self) -> None:
+        """Note what is known of the run, as it is now: the trace may be read much later."""
+        self._meta = _meta(self._options)
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
@@ -95,21 +108,28 @@ class Session:
 
     def _columns(self) -> Columns:
         """Everything recorded so far, folded; the same object as last time if nothing was added."""
+        from .fold import fold  # a third of all that `import tracelab` would load, and not needed to record
+
         recorder = self._recorder
         assert recorder is not None  # there is no trace to ask before the session is entered
-        size = recorder.size
-        if self._folded is None or self._folded[0] != size:
-            seen = recorder.recording(self._meta or _meta(self._options))
-            seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
-            self._folded = size, fold(seen, self._ended or perf_counter_ns())
-        return self._folded[1]
+        with self._reading:
+            size = recorder.size
+            if self._folded is None or self._folded[0] != size:
+                if self._ended is not None:
+                    recorder.settle()
+                seen = recorder.recording({"tracelab": version(), **(self._meta or _meta(self._options))})
+                seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
+                self._folded = size, fold(seen, self._ended or perf_counter_ns())
+            return self._folded[1]
 
 
 def trace(
     *roots: Any,
     values: bool = False,
     stats: bool = False,
+    shapes: bool = True,
     depth: int | None = None,
+    times: str = EXACT,
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
 ) -> Session:
@@ -119,7 +139,10 @@ def trace(
         call is recorded.  None: everything that the instruments know.
     values: keep small values too (texts, token ids, scalars, exception messages); the default keeps none.
     stats: keep minimum, maximum, mean, deviation, NaN and Inf counts of each floating tensor.
+    shapes: False keeps names, callers and times only, and looks at no argument and no result.
     depth: keep calls up to this nesting; deeper ones are counted as dropped.
+    times: "exact" keeps the times of every call.  "summary" keeps, of calls inside steps that repeat, count,
+        total, minimum and maximum; their start and duration are then means.  Steps keep their own times.
     file: a new `.jsonl` file that is written while the program runs, twice a second; `tracelab.load` reads it
         at any moment, also after the process was killed.
     limit: number of calls kept; what is over it is counted as dropped.
@@ -132,14 +155,25 @@ def trace(
         )
     if type(limit) is not int or limit < 0:
         raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
+    if times not in (EXACT, SUMMARY):
+        raise SetupError(f"times={times!r} is not possible; it is {EXACT!r} or {SUMMARY!r}")
+    if not shapes and (values or stats):
+        raise SetupError(
+            "shapes=False keeps nothing of any argument, so values=True and stats=True have no use"
+        )
     target = None if file is None else os.fsdecode(file)
     if target is not None and not target.lower().endswith(".jsonl"):
-        raise SetupError(
-            f"file={target!r} is not possible; a stream is written to a file that ends in .jsonl"
-        )
+        raise SetupError(f"file={target!r} is not possible; a stream goes to a file that ends in .jsonl")
     for given in roots:
         followed(given)  # refused here, where the user wrote it; looked up again on entry
-    options = {"values": bool(values), "stats": bool(stats), "depth": depth, "limit": limit}
+    options = {
+        "values": bool(values),
+        "stats": bool(stats),
+        "shapes": bool(shapes),
+        "depth": depth,
+        "times": times,
+        "limit": limit,
+    }
     return Session(roots, options, target)
 
 
@@ -194,7 +228,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     from .exporters.stream.writer import Stream  # only who asks for a file needs it
 
     def seen() -> Recording:
-        found = recorder.running(_meta(options))
+        found = recorder.running({"tracelab": version(), **_meta(options)})
         found.sites = [sites.roots.settle(site) for site in found.sites]
         return found
 
@@ -205,7 +239,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
+    meta: dict[str, Any] = {"python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))

@@ -36,7 +36,7 @@ def packed(packing: Packer, rows: list[int], portions: list[int]) -> list[Block]
         del waiting[:used]
         blocks.append(block)
     waiting += rows[at:]
-    return [*blocks, packing.pack_all(waiting)]
+    return [*blocks, packing.pack(waiting, everything=True)[0]]
 
 
 def unpacked(packing: Packer, blocks: list[Block]) -> list[tuple[int, Meaning, int]]:
@@ -123,7 +123,7 @@ def test_nothing_to_pack(summary: bool) -> None:
     for rows in ([], [1], [1, 2]):
         block, used = packing.pack(rows)
         assert (block.events, used, unpack(block, packing.tables)) == (0, 0, [])
-        assert packing.pack_all(rows).events == 0
+        assert packing.pack(rows, everything=True)[0].events == 0
 
 
 def test_what_is_not_known_is_not_asked_for() -> None:
@@ -142,7 +142,7 @@ def test_a_number_is_asked_for_once_a_block() -> None:
     book = Book()
     packing = Packer(book.given, book.came, VISITS)
     rows = loop(20, 30, growing=0)
-    packing.pack_all(rows)
+    packing.pack(rows, everything=True)[0]
     entries = {rows[at + 1] for at in range(0, len(rows), 3) if rows[at] >= 0}
     ends = {(rows[at] & 1, rows[at + 1]) for at in range(0, len(rows), 3) if rows[at] < 0}
     assert book.asked == len(entries) + len(ends)
@@ -154,11 +154,11 @@ def test_a_number_may_mean_something_else_in_the_next_block() -> None:
     shift = 0
     packing = Packer(lambda number: book.given(number + shift), book.came, VISITS)
     rows = loop(20, 12)
-    first = packing.pack_all(rows)
+    first = packing.pack(rows, everything=True)[0]
     shift = 3  # the same form, the sizes one larger
-    second = packing.pack_all(rows)
+    second = packing.pack(rows, everything=True)[0]
     shift = 1  # another form
-    third = packing.pack_all(rows)
+    third = packing.pack(rows, everything=True)[0]
     wanted = told(rows)
     assert unpack(first, packing.tables) == wanted
     for block, moved in ((second, 3), (third, 1)):
@@ -171,7 +171,7 @@ def test_a_number_may_mean_something_else_in_the_next_block() -> None:
 
 def test_the_steps_of_a_loop_are_instances_of_one_template() -> None:
     packing = packer()
-    block = packing.pack_all(loop(20, 30))
+    block = packing.pack(loop(20, 30), everything=True)[0]
     # the first step comes with the two entries above it; the second is seen for the first time without them;
     # then 28 instances, and the two ends above
     assert list(block.templates) == [LOOSE] + [0] * 28 + [LOOSE]
@@ -193,14 +193,14 @@ def test_small_helpers_join_the_call_after_them() -> None:
     for number in range(100, 112):
         rows += helper + step(20, number, 2)
     packing = packer()
-    block = packing.pack_all(rows)
+    block = packing.pack(rows, everything=True)[0]
     assert list(block.templates) == [LOOSE] + [0] * 11
     assert len(packing.tables.templates[0].group.codes) == 42
 
 
 def test_a_block_can_be_pickled_and_is_small() -> None:
     packing = packer()
-    block = packing.pack_all(loop(65, 60))
+    block = packing.pack(loop(65, 60), everything=True)[0]
     again, tables = pickle.loads(pickle.dumps((block, packing.tables)))
     assert unpack(again, tables) == unpack(block, packing.tables)
     # 8 bytes of clocks for each of 3,902 calls, and at most 10,000 for all else with names of classes
@@ -218,7 +218,7 @@ def size_of(packing: Packer, rows: list[int]) -> int:
             block, used = packing.pack(waiting)
             del waiting[:used]
             blocks.append(block)
-        blocks.append(packing.pack_all(waiting))
+        blocks.append(packing.pack(waiting, everything=True)[0])
         waiting.clear()
         gc.collect()  # and with it the free lists of the interpreter
         return tracemalloc.get_traced_memory()[0]

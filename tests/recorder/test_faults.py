@@ -235,10 +235,10 @@ def test_near_the_recursion_limit_the_host_loses_one_frame_and_no_more(warm: boo
 # --- on the way in and out --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("broken", ["fold", "_meta"])
+@pytest.mark.parametrize("broken", ["tracelab.fold.fold", "tracelab.session._meta"])
 def test_a_fault_at_the_end_does_not_break_the_block(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     before = nn.Module.__call__
-    monkeypatch.setattr(room, broken, raising(RuntimeError))
+    monkeypatch.setattr(broken, raising(RuntimeError))
     with tracelab.trace():
         result = model()(X)
     assert result.shape == (1, 2)
@@ -246,7 +246,7 @@ def test_a_fault_at_the_end_does_not_break_the_block(monkeypatch: pytest.MonkeyP
 
 
 def test_a_fault_at_the_end_does_not_hide_the_host_s_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "fold", raising(RuntimeError))
+    monkeypatch.setattr("tracelab.fold.fold", raising(RuntimeError))
     with pytest.raises(ZeroDivisionError), tracelab.trace():
         raise ZeroDivisionError
 

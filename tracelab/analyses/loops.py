@@ -164,14 +164,13 @@ def _scan(columns: Columns) -> Passes:
 def _follow(found: Passes, columns: Columns, roles: Sequence[int], loop: Loop) -> None:
     """Give the calls that were made by the loop itself or by its `_prefill` to its passes."""
     direct = columns.children_of(loop.row)
-    site_of = columns.site.__getitem__
-    rows = list(zip(direct, map(site_of, direct), strict=True))
+    rows = list(zip(direct, columns.gather("site", direct), strict=True))
     below: set[int] = set()
     for row, site in rows:  # grows while it is walked: a `_prefill` stands before its own children
         if roles[site] == _PREFILL:
             found.prefills.add(row)
             children = columns.children_of(row)
-            rows += zip(children, map(site_of, children), strict=True)
+            rows += zip(children, columns.gather("site", children), strict=True)
             below.update(children)
     rows.sort()
     for row, site in rows:

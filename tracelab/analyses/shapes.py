@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from ..calls import Columns, bind
 from ..events import UNKNOWN
-from ..values import CacheSpec, ContainerSpec, Spec, TensorSpec, first
+from ..values import CacheSpec, ContainerSpec, Key, Spec, TensorSpec, first
 from .repeats import Range, Sizes, summary
 from .rows import Part, Rows
 
@@ -50,6 +50,7 @@ class Shapes:
         self._columns = columns
         self._inputs: dict[tuple[int, int], TensorSpec | None] = {}
         self._outputs: dict[tuple[bool, int], TensorSpec | None] = {}
+        self._choices: dict[tuple[object, ...], int | None] = {}
         self._known: dict[tuple[int, int, int], Ends] = {}
 
     def ends(self, row: int) -> Ends:
@@ -74,9 +75,23 @@ class Shapes:
         columns = self._columns
         if inputs == UNKNOWN:
             return None
-        bound = bind(columns.sites[site], columns.signatures[inputs], columns.specs)
-        given = ContainerSpec("arguments", tuple(bound.items()), len(bound))
-        return _main(given, (*METHOD_SOURCES, *INPUTS) if method else INPUTS)
+        signature = columns.signatures[inputs]
+        specs = [columns.specs[number] for number in signature.positional]
+        specs += [columns.specs[number] for _, number in signature.keywords]
+        # Which argument is the main one hangs on names and kinds: in a loop both are the same each time.
+        names = tuple([name for name, _ in signature.keywords])
+        key = (site, len(signature.positional), names, *map(type, specs))
+        if key not in self._choices:
+            bound = bind(columns.sites[site], signature, columns.specs)
+            self._choices[key] = _choice(
+                list(bound.items()), (*METHOD_SOURCES, *INPUTS) if method else INPUTS
+            )
+        choice = self._choices[key]
+        if choice is None:
+            return first(ContainerSpec("arguments", tuple(enumerate(specs)), len(specs)), TensorSpec)
+        chosen = specs[choice]
+        assert isinstance(chosen, TensorSpec)
+        return chosen
 
     def sizes(self, row: int) -> Sizes:
         """All sizes of the main tensors, in one flat tuple, to compare repetitions by."""
@@ -134,12 +149,17 @@ class Shapes:
         return ends[:1] if all(end == ends[0] for end in different.values()) else ends
 
 
+def _choice(fields: Sequence[tuple[Key, Spec]], names: Sequence[str]) -> int | None:
+    """Position of the first tensor that has one of these names, by the order of the names."""
+    places = {name: at for at, (name, spec) in enumerate(fields) if isinstance(spec, TensorSpec)}
+    return next((places[name] for name in names if name in places), None)
+
+
 def _main(spec: Spec | None, names: Sequence[str], named_only: bool = False) -> TensorSpec | None:
     if isinstance(spec, ContainerSpec):
-        named = (spec.get(name) for name in names)
-        chosen = next((inner for inner in named if isinstance(inner, TensorSpec)), None)
-        if chosen is not None:
-            return chosen
+        choice = _choice(spec.fields, names)
+        if choice is not None:
+            return first(spec.fields[choice][1], TensorSpec)
         if named_only and spec.fields and isinstance(spec.fields[0][0], str):
             return None
     return first(spec, TensorSpec)

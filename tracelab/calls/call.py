@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..events import UNKNOWN, Place, Signature, Site
 from ..values import Spec
 from .columns import STATUSES, Columns
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The times of one call over all steps like its own: how many, and seconds in all, at least, at most."""
+
+    count: int
+    total: float
+    shortest: float
+    longest: float
 
 
 class Forest(Protocol):
@@ -145,8 +156,14 @@ class Call:
 
     @property
     def duration(self) -> float:
-        """Seconds from entry to exit; of an open call: to the end of the trace."""
+        """Seconds from entry to exit (of an open call: to the end of the trace); a mean where `times` is."""
         return self._trace.columns.duration[self.id] / 1e9
+
+    @property
+    def times(self) -> Times | None:
+        """With `times="summary"`: what is known of the times of all calls like this one; else None."""
+        found = self._trace.columns.times_of(self.id)
+        return None if found is None else Times(found[0], *[nanoseconds / 1e9 for nanoseconds in found[1:]])
 
     @property
     def thread(self) -> str:

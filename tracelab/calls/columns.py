@@ -59,6 +59,10 @@ class Columns:
         """How many calls stand below `row`."""
         return self._index.sizes(self.parent)[row]
 
+    def times_of(self, row: int) -> tuple[int, int, int, int] | None:
+        """Count, total, shortest and longest in nanoseconds, where only sums over several calls were kept."""
+        return None
+
     def twin(self, row: int) -> int:
         """A row whose subtree is known to be the same but for sizes and times.
 

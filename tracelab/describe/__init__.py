@@ -13,7 +13,8 @@ A new kind of value is a new file with a reader, and one branch in `describer`.
 from __future__ import annotations
 
 from .describer import Describer
-from .habits import Habit, Kin
+from .habits import Habit, Kin, not_kept
+from .readers import never
 from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
 from .table import Table
 
@@ -28,4 +29,6 @@ __all__ = [
     "home",
     "instance_dict",
     "mro_of",
+    "never",
+    "not_kept",
 ]

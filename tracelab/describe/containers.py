@@ -19,7 +19,8 @@ MAX_ITEMS = 64
 MAX_DEPTH = 6
 MAX_PARTS = 512
 MAX_TEXT = 200
-_TEXT = frozenset({str})
+_TEXT = frozenset({id(str)})
+"""By id: hashing a class may run its metaclass."""
 
 Fields = tuple[Sequence[Key], Sequence[Any], int]
 """Names and values of the fields that are kept, and the number of fields that there are."""
@@ -48,7 +49,7 @@ def _mapping(value: Any) -> Fields:
     length = dict.__len__(value)
     if length <= MAX_ITEMS:
         texts = list(dict.keys(value))
-        if _TEXT.issuperset(map(type, texts)):
+        if _TEXT.issuperset(map(id, map(type, texts))):
             return texts, list(dict.values(value)), length
     names: list[Key] = []
     for name in islice(dict.keys(value), MAX_ITEMS):
@@ -60,7 +61,7 @@ def _mapping(value: Any) -> Fields:
 def _ordered(value: Any) -> Fields:
     """An OrderedDict keeps an order of its own, which `dict.keys` does not know."""
     names = list(islice(OrderedDict.__iter__(value), MAX_ITEMS))
-    if not _TEXT.issuperset(map(type, names)):
+    if not _TEXT.issuperset(map(id, map(type, names))):
         return _mapping(value)
     return names, [dict.__getitem__(value, name) for name in names], dict.__len__(value)
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .parts import Parts, Unreadable, growing
+from ..events import UNKNOWN
+from .parts import Parts, growing
 from .readers import Holes, Read, never
 
 FREE = 8
@@ -37,8 +38,8 @@ class Habit:
 
     __slots__ = ("_grew", "_kin", "_last", "_misses", "read")
 
-    def __init__(self, kin: Kin) -> None:
-        self.read: Read = never
+    def __init__(self, kin: Kin, read: Read = never) -> None:
+        self.read = read
         self._kin = kin
         self._last: Parts | None = None
         self._grew: Holes = ()
@@ -64,10 +65,15 @@ class Habit:
             return
         try:
             parts = apart()
-        except Unreadable:
+        except Exception:  # no reader can compare it, or it raises when it is read, as nested tensors do
             return
         grew = growing(self._last, parts)
         holes = grew if grew == self._grew else ()
         self._last, self._grew = parts, grew
         self.read = made = make(parts, holes)
         kin.readers = (made, *kin.readers[: READERS - 1])
+
+
+def not_kept(*anything: Any) -> int:
+    """The reader where only names and times are kept: nothing is looked at."""
+    return UNKNOWN

@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 from .caches import growing_cache_reader
 from .reflection import mro_of
 
-MAX_PARTS = 40
+MAX_PARTS = 64
+"""A value of more parts has no reader.  No container may be longer than what the describer keeps of one: the
+spec with another size in a hole is made of all parts that there are."""
 MAX_DEPTH = 3
 
 Layout = tuple[Any, ...]
@@ -50,6 +52,7 @@ class Knife:
         self._is_fixed = is_fixed
         self._constants: list[Any] = []
         self._sizes: list[int] = []
+        self._left = MAX_PARTS
 
     def value(self, value: Any) -> Parts:
         """The parts of a value."""
@@ -71,7 +74,7 @@ class Knife:
         if self._is_fixed(cls):
             self._constants.append(cls)
             return (CLASS,)
-        if depth > MAX_DEPTH or len(self._constants) > MAX_PARTS:
+        if depth > MAX_DEPTH:
             raise Unreadable
         if cls is tuple or cls is list:
             self._constants.append(cls)
@@ -94,6 +97,9 @@ class Knife:
         return (TENSOR, on_cpu, len(shape))
 
     def _group(self, kind: str, values: Any, depth: int) -> Layout:
+        self._left -= len(values)
+        if self._left < 0:
+            raise Unreadable
         return (GROUP, kind, *[self._layout(value, depth + 1) for value in values])
 
     def _named(self, kind: str, values: Any, depth: int) -> Layout:

@@ -33,6 +33,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from ..forms import LOWER
 from .parts import CACHE, CLASS, MAPPING, NONE, SEQUENCE, TENSOR, Layout
 
 CALL, VALUE = "args, kwargs", "value"
@@ -110,15 +111,31 @@ class _Source:
             self._unless(f"len({name}) != {len(parts)}")
             self._unpack(name, parts)
         elif kind == MAPPING:
-            self._unless(f"tuple({name}) != {self._constant()}")
+            self._names(name, len(parts))
             self._unpack(f"{name}.values()", parts)
         else:  # a mapping with an order of its own
-            names = self._constant()
-            self._unless(f"tuple(order({name})) != {names}")
+            names = self._names(f"order({name})", len(parts))
             for at, part in enumerate(parts):
                 variable = self._variable()
-                self._lines.append(f"{variable} = item({name}, {names}[{at}])")
+                self._lines.append(f"{variable} = item({name}, {names}_{at})")
                 self.compare(variable, part)
+
+    def _names(self, found: str, count: int) -> str:
+        """Names one by one and with their class: comparing whole tuples would ask a key of the host's."""
+        names = self._constant()
+        if not count:
+            self._unless(f"tuple({found})")
+            return names
+        keys = [self._variable() for _ in range(count)]
+        wanted = [f"{names}_{at}" for at in range(count)]
+        self._before.append(f"{', '.join(wanted)}, = {names}")
+        self._lines.append(f"{', '.join(keys)}, = {found}")
+        pairs = zip(keys, wanted, strict=True)
+        others = [
+            f"{key} is not {name} and (type({key}) is not str or {key} != {name})" for key, name in pairs
+        ]
+        self._unless(" or ".join(others))
+        return names
 
     def _unpack(self, source: str, parts: list[Layout]) -> None:
         if parts:
@@ -160,6 +177,7 @@ class _Source:
     def _hole(self, first: str) -> None:
         self._open = False
         self._lines.append(f"n = {first}")
+        self._unless(f"n > {LOWER}")
 
     def _size(self, at: int) -> str:
         return f"n + s{at}" if at in self._holes else f"s{at}"

@@ -14,7 +14,7 @@ Of a family only methods are patched, and only on classes; `follow` adds the one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
@@ -24,7 +24,7 @@ from typing import Any
 from ..describe import dict_of_class, mro_of
 from ..patching import Patches, PatchPoint
 from ..recorder import Facts, Target, active, hide_our_lines
-from .kept import Barren, Wrappers
+from .kept import Defined, Wrappers
 
 _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 
@@ -62,7 +62,7 @@ class Families:
         self._families = families
         self._bases: dict[int, list[Family]] = {}
         self._targets: list[Target] = []
-        self._barren = Barren()
+        self._defined = {id(family): Defined(family.methods_of) for family in families}
         self._kept = Wrappers()
 
     @property
@@ -103,32 +103,29 @@ class Families:
         self._patch(holder, name, Family("", (name,), kind, by_object=hasattr(holder, "forward")))
 
     def _adopt(self, cls: type, family: Family) -> None:
-        if self._barren.knows(cls, id(family)):
-            return
-        names = family.methods_of(cls)
-        for name in names:
-            self._patch(cls, name, family)
-        if not names:
-            self._barren.note(cls, id(family))
+        for name in self._defined[id(family)].names(cls):
+            if can_wrap(dict_of_class(cls).get(name)):
+                self._patch(cls, name, family)
 
     def _patch(self, holder: Any, name: str, family: Family) -> None:
         raw = vars(holder)[name]
         bound = isinstance(holder, type) and not isinstance(raw, staticmethod)
 
         def wrapped(original: Any) -> Any:
-            target = Target(
-                kind=family.kind,
-                name=name,
-                function="forward" if family.kind == "module" else name,
-                original=original,
-                holder=holder,
-                by_object=family.by_object and bound,
-                bound=bound,
-                facts=family.facts.get(name),
+            target = self._kept.again(holder, name, original) or self._kept.made(
+                Target(
+                    kind=family.kind,
+                    name=name,
+                    function="forward" if family.kind == "module" else name,
+                    original=original,
+                    holder=holder,
+                    by_object=family.by_object and bound,
+                    bound=bound,
+                    facts=family.facts.get(name),
+                )
             )
-            made: Target = self._kept.again(target)
-            self._targets.append(made)
-            return made.wrapper
+            self._targets.append(target)
+            return target.wrapper
 
         self._patches.own(holder, name, wrapped)
 
@@ -161,14 +158,14 @@ def can_wrap(raw: Any) -> bool:
     return isinstance(function, FunctionType) and not function.__code__.co_flags & _LAZY
 
 
-def subclasses_of(base: type) -> Iterator[type]:
-    """All classes below `base`, each once."""
-    waiting: list[type] = [base]
-    seen = {id(base)}
-    while waiting:
-        above: Any = waiting.pop()
-        for cls in type.__subclasses__(above):
-            if id(cls) not in seen:
-                seen.add(id(cls))
-                waiting.append(cls)
-                yield cls
+def subclasses_of(base: type) -> list[type]:
+    """All classes below `base`, each once; a class comes after one of its bases."""
+    below: Callable[[type], list[type]] = type.__subclasses__
+    found: dict[int, type] = {}
+    waiting = [base]
+    for above in waiting:  # grows while it is walked
+        new = [cls for cls in below(above) if id(cls) not in found]
+        if new:
+            found.update(zip(map(id, new), new, strict=True))
+            waiting += new
+    return list(found.values())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -68,8 +67,8 @@ def _named(text: str) -> Root:
     for name in attributes:
         holder, found = found, getattr(found, name, None)
         if found is None:
-            near = get_close_matches(name, [known for known in dir(holder) if type(known) is str], 1)
-            hint = f"; the nearest name there is {near[0]!r}" if near else ""
+            known = [known for known in dir(holder) if type(known) is str]
+            hint = _nearest(name, known, "the nearest name there is")
             raise SetupError(f"trace() found no {name!r} in {getattr(holder, '__name__', module)!r}{hint}")
     if isinstance(found, type):
         return Root(found)
@@ -95,6 +94,12 @@ def _split(text: str) -> tuple[str, list[str]]:
         if module in sys.modules:
             return module, parts[size:]
     loaded = [name for name in sys.modules if "." not in name]
-    near = get_close_matches(parts[0], loaded, 1)
-    hint = f"; the nearest loaded module is {near[0]!r}" if near else ""
+    hint = _nearest(parts[0], loaded, "the nearest loaded module is")
     raise SetupError(f"trace() cannot follow {text!r}: no loaded module of that name, import it first{hint}")
+
+
+def _nearest(name: str, known: list[str], words: str) -> str:
+    from difflib import get_close_matches  # needed where somebody has mistyped
+
+    near = get_close_matches(name, known, 1)
+    return f"; {words} {near[0]!r}" if near else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Hashable
+from collections.abc import Callable
 from typing import Any
 
 from ..describe import dict_of_class, home
@@ -18,21 +18,22 @@ from ..recorder import Target, wrap
 LIBRARIES = frozenset({"torch", "transformers", "tokenizers"})
 
 
-class Barren:
-    """Classes that define none of the methods that a family wants."""
+class Defined:
+    """Which methods of one family a class defines; asked again only when its number of attributes changed."""
 
-    def __init__(self) -> None:
-        self._seen: dict[tuple[int, Hashable], tuple[Any, int]] = {}
+    def __init__(self, look: Callable[[type], list[str]]) -> None:
+        self._look = look
+        self._seen: dict[int, tuple[int, list[str], Any]] = {}
 
-    def knows(self, cls: type, family: Hashable) -> bool:
-        """Whether the class had nothing for the family, and has got no attributes since."""
-        seen = self._seen.get((id(cls), family))
-        return seen is not None and seen[0]() is cls and seen[1] == len(dict_of_class(cls))
-
-    def note(self, cls: type, family: Hashable) -> None:
-        """The class has nothing for the family."""
-        key, seen = (id(cls), family), self._seen
-        seen[key] = weakref.ref(cls, lambda _: seen.pop(key, None)), len(dict_of_class(cls))
+    def names(self, cls: type) -> list[str]:
+        """The names, most often none."""
+        seen = self._seen.get(id(cls))
+        size = len(dict_of_class(cls))
+        if seen is None or seen[0] != size:
+            known, key = self._seen, id(cls)
+            reference = weakref.ref(cls, lambda _: known.pop(key, None))
+            seen = known[key] = (size, self._look(cls), reference)
+        return seen[1]
 
 
 class Wrappers:
@@ -41,18 +42,20 @@ class Wrappers:
     def __init__(self) -> None:
         self._kept: dict[tuple[int, str], Target] = {}
 
-    def again(self, wanted: Target) -> Target:
-        """The target that stood in for this very function before; else `wanted`, wrapped."""
-        holder = wanted.holder
-        key = id(holder), wanted.name
-        kept = self._kept.get(key)
-        if kept is not None and kept.original is wanted.original and kept.holder is holder:
-            kept.retired = False
-            return kept
-        wanted.wrapper = wrap(wanted)
-        if isinstance(holder, type) and _stays(holder):
-            self._kept[key] = wanted
-        return wanted
+    def again(self, holder: Any, name: str, original: Any) -> Target | None:
+        """The target that stood in for this very function before."""
+        kept = self._kept.get((id(holder), name))
+        if kept is None or kept.original is not original or kept.holder is not holder:
+            return None
+        kept.retired = False
+        return kept
+
+    def made(self, target: Target) -> Target:
+        """A new target, wrapped."""
+        target.wrapper = wrap(target)
+        if isinstance(target.holder, type) and _stays(target.holder):
+            self._kept[id(target.holder), target.name] = target
+        return target
 
 
 def _stays(cls: type) -> bool:

@@ -43,15 +43,8 @@ class Packer:
         self.came = came
         self._summary = summary
 
-    def pack(self, rows: list[int]) -> tuple[Block, int]:
-        """Pack events from the front, up to the last good cut; and how many ints that were."""
-        return self._pack(rows, False)
-
-    def pack_all(self, rows: list[int]) -> Block:
-        """Pack all whole events."""
-        return self._pack(rows, True)[0]
-
-    def _pack(self, rows: list[int], everything: bool) -> tuple[Block, int]:
+    def pack(self, rows: list[int], everything: bool = False) -> tuple[Block, int]:
+        """Pack events from the front, up to the last good cut or all of them; and how many ints that were."""
         whole = len(rows) // 3 * 3
         codes, clocks = rows[0:whole:3], rows[2:whole:3]
         packed = packed_codes(codes, clocks)

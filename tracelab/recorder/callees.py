@@ -11,7 +11,7 @@ from collections import defaultdict
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..describe import Habit, Table, dict_of_class, file_name, mro_of
+from ..describe import Habit, Table, dict_of_class, file_name, mro_of, never, not_kept
 from ..events import UNKNOWN, Place, Site, Visit, returned
 from . import active, torch_call
 from .known import Breed, Known
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 class Callees:
     """The callees of one recorder, and the tables of what it knows of them."""
 
-    def __init__(self, locator: Locator) -> None:
+    def __init__(self, locator: Locator, shapes: bool = True) -> None:
+        """`shapes`: what goes in and out is looked at."""
         self.sites: Table[Site] = Table()
         self.callers: Table[tuple[CodeType, int]] = Table()
         self.visits: Table[Visit] = Table()
         self.locator = locator
         self._lines: dict[int, Place] = {}
+        self._read = never if shapes else not_kept
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
         self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
@@ -59,8 +61,8 @@ class Callees:
             may_begin=may_begin,
             breed=breed,
             is_plain=breed.is_plain and torch_call.is_plain(it),
-            takes=Habit(breed.takes),
-            gives=Habit(breed.gives),
+            takes=Habit(breed.takes, self._read),
+            gives=Habit(breed.gives, self._read),
         )
         anchor = it if target.by_object or self._by_object else type(it)
         key = id(anchor)
@@ -83,7 +85,7 @@ class Callees:
     def _breed(self, target: Target, cls: type) -> Breed:
         known = self._breeds[target].get(id(cls))
         if known is None or known.cls() is not cls:
-            is_plain = target.direct and torch_call.is_usual(cls)
+            is_plain = torch_call.is_usual(cls, target.impl)
             known = Breed(weakref.ref(cls), is_plain, _relays(target, cls))
             self._breeds[target][id(cls)] = known
         return known

@@ -31,14 +31,18 @@ log = logging.getLogger("tracelab")
 
 _FAULTS_BEFORE_OFF = 100
 
-PORTION = 4096
-"""So many calls after the last time, what was written is packed."""
+PORTION = 10_000
+"""So many calls after the last time, what was written is packed: before, they take a megabyte."""
+
+FLAT = 1_000
+"""A finished lane of fewer calls is not packed at all."""
 
 
 class Recorder:
     """Turns running calls into the events of one recording.
 
-    Calls deeper than `depth` and calls beyond the first `limit` are not kept but counted.
+    Calls deeper than `depth` and calls beyond the first `limit` are not kept but counted.  `summary`: of
+    repeated calls keep the sums of their times only; `shapes=False`: names and times only.
     """
 
     def __init__(
@@ -49,10 +53,11 @@ class Recorder:
         depth: int | None = None,
         limit: int = 1_000_000,
         summary: bool = False,
+        shapes: bool = True,
     ) -> None:
         self.locator = locator
         self.describer = describer
-        self.callees = Callees(locator)
+        self.callees = Callees(locator, shapes)
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
@@ -188,6 +193,15 @@ class Recorder:
         self.callees.forget()
         for writer in list(self._writers):
             writer.rows = []
+        own = getattr(self.local, "writer", None)
+        if own is not None and own.lane.blocks:
+            own.lane.pack(everything=True)
+
+    def settle(self) -> None:
+        """Pack what is long enough, now that the recording is over and is to be read."""
+        for writer in list(self._writers):
+            if not writer.lane.blocks and len(writer.lane.rows) > 6 * FLAT:
+                writer.lane.pack(everything=True)
 
     # --- reading --------------------------------------------------------------------------------
 

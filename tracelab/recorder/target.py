@@ -31,7 +31,7 @@ class Target:
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
     `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
-    `direct`: it is torch's own `Module.__call__`, see `torch_call`.
+    `impl`: the `Module._call_impl` behind it, if it is torch's own `Module.__call__`, see `torch_call`.
     `general`: what is called where the hot path does not do, see `wrapper`.
     `wrapper`: what stands there now.  `retired`: the patch was taken out; where the wrapper still stands, it
     passes through until a later trace puts it in again.
@@ -45,7 +45,7 @@ class Target:
     by_object: bool = False
     bound: bool = True
     facts: Facts | None = None
-    direct: bool = False
+    impl: Any = None
     general: Any = None
     wrapper: Any = None
     retired: bool = False

@@ -40,31 +40,44 @@ class StandIn:
     _compiled_call_impl = None
     _backward_hooks = _backward_pre_hooks = _forward_hooks = _forward_pre_hooks = ()
 
+    def __init__(self, impl: Any) -> None:
+        self.impl = impl
+
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
-        return sys.modules["torch.nn"].Module._call_impl(self, *args, **kwargs)
+        return self.impl(self, *args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise StopIteration
 
 
-def is_as_known(call: Any) -> bool:
-    """Whether `call` is the `Module.__call__` of a torch that asks what we ask."""
+def known_impl(call: Any) -> Any:
+    """The `Module._call_impl` behind the `Module.__call__` of a torch that asks what we ask; else None."""
     module = getattr(sys.modules.get("torch.nn"), "Module", None)
     impl = getattr(module, "_call_impl", None)
     if type(call) is not FunctionType or type(impl) is not FunctionType:
-        return False
+        return None
     names, inner = call.__code__.co_names, impl.__code__.co_names
-    return (
+    is_known = (
         names == _CALL
         and inner[: len(_CALL_IMPL)] == _CALL_IMPL
-        and len(entries(call, replay(call, (), {}))) == 2
+        and len(entries(call, impl, replay(call, impl, (), {}))) == 2
     )
+    return impl if is_known else None
 
 
-def is_usual(cls: type) -> bool:
-    """Whether a class of modules leaves everything to torch that happens before `forward`."""
-    usual = (sys.modules["torch.nn"].Module, object)
-    return not any(_OWN & dict_of_class(above).keys() for above in mro_of(cls) if above not in usual)
+def is_usual(cls: type, impl: Any) -> bool:
+    """Whether a class of modules leaves everything to torch that happens before `forward`.
+
+    `impl`: what `_call_impl` was; somebody may have put another one there since.  A `forward` that is no
+    function may do anything when torch looks it up, and at another line than where torch calls it.
+    """
+    module = sys.modules["torch.nn"].Module
+    if impl is None or dict_of_class(module).get("_call_impl") is not impl:
+        return False
+    if any(_OWN & dict_of_class(above).keys() for above in mro_of(cls) if above not in (module, object)):
+        return False
+    forwards = [own["forward"] for own in map(dict_of_class, mro_of(cls)) if "forward" in own]
+    return type(forwards[0]) is FunctionType
 
 
 def is_plain(module: Any) -> bool:
@@ -73,19 +86,21 @@ def is_plain(module: Any) -> bool:
     return "_call_impl" not in own and all(name in own for name in HOOKS)
 
 
-def replay(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracebackType | None:
+def replay(call: Any, impl: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracebackType | None:
     """The traceback of a module call whose forward raises, with torch's frames in it."""
     try:
-        call(StandIn(), *args, **kwargs)
+        call(StandIn(impl), *args, **kwargs)
     except StopIteration as stop:
         # Given back without a name: a local variable would be a cycle, this frame is above torch's.
         return stop.__traceback__
+    except Exception:  # near the recursion limit: then without torch's frames
+        return None
     return None
 
 
-def entries(call: Any, replayed: TracebackType | None) -> list[TracebackType]:
+def entries(call: Any, impl: Any, replayed: TracebackType | None) -> list[TracebackType]:
     """The entries of torch in such a traceback, outermost first."""
-    codes = (call.__code__, sys.modules["torch.nn"].Module._call_impl.__code__)
+    codes = (call.__code__, impl.__code__)
     found = []
     while replayed is not None:
         if replayed.tb_frame.f_code in codes:

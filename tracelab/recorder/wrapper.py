@@ -43,17 +43,17 @@ def wrap(target: Target) -> Call:
     """A function with the signature of `target.original` that reports each call to the active recorders."""
     if not target.bound or target.facts is not None:
         return general(target)
-    target.direct = target.kind == "module" and torch_call.is_as_known(target.original)
+    target.impl = torch_call.known_impl(target.original) if target.kind == "module" else None
     return functools.wraps(target.original)(unseen(_wrapper(target)))
 
 
 def _wrapper(target: Target) -> Call:
     original, book, by_object = target.original, target.book, target.by_object
-    is_compiling, tracing_state = compilers()
-    torch: Any = sys.modules["torch.nn.modules.module"] if target.direct else None
+    is_compiling, compiler, tracing_state = compilers()
+    torch: Any = sys.modules["torch.nn.modules.module"] if target.impl else None
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or tracing_state() is not None:
+        if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None:
             return original(self, *args, **kwargs)
         way, direct = None, False
         try:
@@ -124,8 +124,8 @@ def _wrapper(target: Target) -> Call:
                 writer.depth = depth
         except BaseException as error:
             if direct:
-                replayed = torch_call.replay(original, args, kwargs)
-                hide_our_lines(error, torch_call.entries(original, replayed))
+                replayed = torch_call.replay(original, target.impl, args, kwargs)
+                hide_our_lines(error, torch_call.entries(original, target.impl, replayed))
                 del replayed
             else:
                 hide_our_lines(error)

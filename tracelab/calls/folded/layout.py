@@ -36,6 +36,10 @@ LOOSE = -1
 """The pattern of a run of loose calls."""
 
 
+Stretch = tuple[list[int], int, int]
+"""The parts of some rows, the call in each of them, the place of the first among the rows."""
+
+
 class Overlap(Exception):
     """Parts of several threads overlap in time."""
 
@@ -63,9 +67,7 @@ class Layout:
         self.parent = array("i")
         """The loose call above the calls at the top, or UNKNOWN."""
         self.rows = 0
-        self._asked: Sequence[int] = ()
-        self._asked_size = 0
-        self._found: list[tuple[list[int], int, int]] = []
+        self._asked: tuple[tuple[Sequence[int], int, list[Stretch]], ...] = ()
         self._known: dict[Template, int] = {}
 
     # --- reading lanes --------------------------------------------------------------------------
@@ -126,26 +128,32 @@ class Layout:
         """What one variable of an instance means."""
         return meaning_at(self.variables(part)[variable], self.blocks[self.block[part]][2], self.at[part])
 
-    def stretches(self, rows: Sequence[int]) -> list[tuple[list[int], int, int]]:
+    def stretches(self, rows: Sequence[int]) -> list[Stretch]:
         """Rows cut where template, block or place change: their parts, the call in each, the place in `rows`.
 
-        The same rows are asked for again and again, for each column and each offset: the last answer is kept.
+        The same rows are asked for again, for each column and each offset: the last answers are kept.
         """
-        if self._asked is not rows or self._asked_size != len(rows):
-            first = self.first
-            parts = [bisect_right(first, row) - 1 for row in rows]
-            kinds = [
-                (self.pattern[part], self.block[part], row - first[part])
-                for part, row in zip(parts, rows, strict=True)
-            ]
-            found: list[tuple[list[int], int, int]] = []
-            at = 0
-            for (_, _, call), equal in groupby(kinds):
-                size = len(list(equal))
-                found.append((parts[at : at + size], call, at))
-                at += size
-            self._asked, self._asked_size, self._found = rows, len(rows), found
-        return self._found
+        for asked, size, found in self._asked:
+            if asked is rows and size == len(rows):
+                return found
+        made = self._cut(rows)
+        self._asked = ((rows, len(rows), made), *self._asked[:3])
+        return made
+
+    def _cut(self, rows: Sequence[int]) -> list[Stretch]:
+        first = self.first
+        parts = [bisect_right(first, row) - 1 for row in rows]
+        kinds = [
+            (self.pattern[part], self.block[part], row - first[part])
+            for part, row in zip(parts, rows, strict=True)
+        ]
+        found: list[Stretch] = []
+        at = 0
+        for (_, _, call), equal in groupby(kinds):
+            size = len(list(equal))
+            found.append((parts[at : at + size], call, at))
+            at += size
+        return found
 
     # --- order ----------------------------------------------------------------------------------
 
