@@ -70,9 +70,8 @@ class Session:
             shapes=options["shapes"],
         )
         if self._file is not None:  # refused before anything is patched
-            self._finish = weakref.finalize(
-                self, _streamed(self._file, recorder, self._sites, options).finish
-            )
+            stream = _streamed(self._file, recorder, self._sites, options)
+            self._finish = weakref.finalize(self, stream.finish)
         self._recorder = recorder
         self._trace = Trace(pull=self._columns)
         # A session that nobody leaves ends when nobody holds it any more.
@@ -164,9 +163,7 @@ def trace(
         )
     target = None if file is None else os.fsdecode(file)
     if target is not None and not target.lower().endswith(".jsonl"):
-        raise SetupError(
-            f"file={target!r} is not possible; a stream is written to a file that ends in .jsonl"
-        )
+        raise SetupError(f"file={target!r} is not possible; a stream goes to a file that ends in .jsonl")
     for given in roots:
         followed(given)  # refused here, where the user wrote it; looked up again on entry
     options = {
@@ -231,7 +228,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     from .exporters.stream.writer import Stream  # only who asks for a file needs it
 
     def seen() -> Recording:
-        found = recorder.running(_meta(options))
+        found = recorder.running({"tracelab": version(), **_meta(options)})
         found.sites = [sites.roots.settle(site) for site in found.sites]
         return found
 
@@ -242,7 +239,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
+    meta: dict[str, Any] = {"python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))

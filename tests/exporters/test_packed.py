@@ -12,12 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import tests.rows
+import tests.test_fold
 from tests.exporters import packing
 from tests.packed import packed, seen
 from tests.packing.lanes import VISITS, Book, grown, loop
 from tests.rows import STARTED, recording
 from tests.test_fold_forests import Planned, Writer, forests
-from tracelab.calls import Trace
+from tests.test_folded import PROGRAMS
+from tracelab.calls import Columns, Trace
 from tracelab.calls.folded import Folded
 from tracelab.events import Lane, Place, Recording, Site
 from tracelab.exporters import ints, load, schema
@@ -157,6 +160,27 @@ def test_every_number_of_a_file_is_no_reading_of_the_clock_of_the_machine(tmp_pa
     # the recording begins at 7,000 on the clock: nothing in the file may be counted from anywhere else
     first, *_ = packing.document(tmp_path)["packed"]["lanes"][0]
     assert first["first"] == 0
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_programs_of_the_flat_fold(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def through_a_file(program: Recording, now: int) -> Columns:
+        flat = fold(program, now)
+        long = [([3000] * 9, 0)]
+        for portions, left in long if len(flat) > 200 else [([], 0), ([], 6), ([9, 12, 15], 0), ([4, 30], 7)]:
+            back = again(Trace(fold(packed(program, portions, left), now)))
+            assert seen(back.columns) == seen(flat)
+            compared.append(name)
+        return flat
+
+    monkeypatch.setattr(tests.test_fold, "fold", through_a_file)
+    monkeypatch.setattr(tests.rows, "fold", through_a_file)
+    test = getattr(tests.test_fold, name)
+    for extra in ((1,), (2,)) if "extra" in test.__code__.co_varnames else ((),):
+        test(*extra)
+    assert compared
 
 
 # --- size and time -------------------------------------------------------------------------------

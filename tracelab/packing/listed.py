@@ -93,9 +93,8 @@ def tail(rows: list[int], book: Book) -> Tail:
         Once(lambda number: came(raised(0), number)),
         Once(lambda number: came(FACT, number)),
     )
-    meanings = [
-        looks[0 if code >= 0 else sort_of(code)][number] for code, number in zip(packed, numbers, strict=True)
-    ]
+    look = {code: looks[sort_of(code)] for code in set(packed)}
+    meanings = [look[code][number] for code, number in zip(packed, numbers, strict=True)]
     return Tail(packed, meanings, clocks)
 
 
