@@ -268,6 +268,45 @@ def test_one_cache_that_grows_is_cropped_and_loses_a_layer() -> None:
     usual.check(told)
 
 
+class OtherLayer:
+    """A layer that counts in another way."""
+
+    def __init__(self, keys: Any) -> None:
+        self.keys, self.is_initialized, self.cumulative_length = keys, True, 9
+
+
+CORRUPTED: dict[str, Callable[[Any], Any]] = {
+    "no list of layers": lambda x: setattr(x, "layers", tuple(x.layers)),
+    "another layer": lambda x: x.layers.__setitem__(-1, OtherLayer(x.layers[-1].keys)),
+    "the first layer is another": lambda x: x.layers.__setitem__(0, OtherLayer(x.layers[0].keys)),
+    "a layer that is not ready": lambda x: setattr(x.layers[-1], "is_initialized", False),
+    "ready in a way": lambda x: setattr(x.layers[-1], "is_initialized", 1),
+    "keys of the host's class": lambda x: setattr(x.layers[-1], "keys", HOSTILE["tensor"]()),
+    "keys with properties": lambda x: setattr(x.layers[-1], "keys", HOSTILE["tensor with properties"]()),
+    "a parameter": lambda x: setattr(x.layers[-1], "keys", nn.Parameter(x.layers[-1].keys)),
+    "keys of one dimension": lambda x: setattr(x.layers[-1], "keys", T(4)),
+    "nested keys": lambda x: setattr(x.layers[-1], "keys", nested(4, 4)),
+    "keys on meta": lambda x: setattr(x.layers[-1], "keys", T(1, 2, 4, 3, device="meta")),
+    "two dimensions": lambda x: setattr(x.layers[-1], "keys", T(4, 3)),
+    "no keys": lambda x: setattr(x.layers[-1], "keys", None),
+    "nothing": lambda x: x.__dict__.clear(),
+}
+
+
+@pytest.mark.parametrize("kind", CORRUPTED)
+@pytest.mark.parametrize("growing", [False, True], ids=["same", "growing"])
+def test_a_cache_that_is_not_as_it_should_be(kind: str, growing: bool) -> None:
+    usual = Usual()
+    told = [usual.value(cache(4 + at * growing, 2)) for at in range(6)]
+    assert told[-1].by_reader
+    x = cache(4, 2)
+    CORRUPTED[kind](x)
+    hostile.calls.clear()
+    told += [usual.value(x), usual.value([x]), usual.value(x)]
+    assert hostile.calls == []
+    usual.check(told)
+
+
 # --- transforms and modes of the host ---------------------------------------------------------------
 
 
