@@ -228,7 +228,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     from .exporters.stream.writer import Stream  # only who asks for a file needs it
 
     def seen() -> Recording:
-        found = recorder.running({"tracelab": version(), **_meta(options)})
+        found = recorder.running(_meta(options))
         found.sites = [sites.roots.settle(site) for site in found.sites]
         return found
 
@@ -239,7 +239,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"python": platform.python_version()}
+    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
