@@ -47,7 +47,7 @@ T = torch.empty
 CALLEES = st.lists(st.integers(0, 2), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(regimes(MAKES), CALLEES)
 def test_any_values_in_any_order(sequence: list[tuple[Make, int]], callees: list[int]) -> None:
     Usual(callees=3).told([make(size) for make, size in sequence], callees)
@@ -56,7 +56,7 @@ def test_any_values_in_any_order(sequence: list[tuple[Make, int]], callees: list
 CALLS = st.tuples(st.lists(MAKES, max_size=3), st.dictionaries(NAMES, MAKES, max_size=3), st.booleans())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(regimes(CALLS), CALLEES)
 def test_any_calls_in_any_order(sequence: list[tuple[Any, int]], callees: list[int]) -> None:
     calls = []

@@ -214,7 +214,7 @@ class Expected:
                 self.calls.append((name, depth, size))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(STEPS, min_size=3, max_size=40))
 def test_traces_that_begin_and_end_in_any_order(steps: list[Step]) -> None:
     """Alone and among others, with limits and roots, each holds what was called while it ran."""
