@@ -61,6 +61,19 @@ def test_a_model_that_generates(name: str, tmp_path: Path) -> None:
     assert seen(tracelab.load(tmp_path / "flat.json").columns) == rows
 
 
+@pytest.mark.parametrize("options", [{"times": "summary"}, {"shapes": False}, {"depth": 4}, {"limit": 200}])
+def test_options(options: dict[str, Any], tmp_path: Path) -> None:
+    trace = recorded(ZOO["llama"], tmp_path, **options)
+    rows = seen(trace.columns)
+    trace.save(tmp_path / "run.json")
+    for name in ("run.json", "run.jsonl"):
+        back = tracelab.load(tmp_path / name)
+        same(trace, back, rows)
+        assert back.dropped == trace.dropped
+        assert [call.times for call in back.calls] == [call.times for call in trace.calls]
+    assert ("limit" in options or "depth" in options) == (trace.dropped > 0)
+
+
 def test_copies_of_a_recorded_and_of_a_loaded_trace(tmp_path: Path) -> None:
     trace = recorded(ZOO["llama"], tmp_path)
     rows = seen(trace.columns)

@@ -5,6 +5,8 @@ file in this folder with a function `encode(trace, fold) -> Iterator[str]`, and 
 ends in `.gz` is compressed on the way out.  Rows are strings and the rooms are loaded on first use, so
 that `import tracelab` stays light.
 
+A trace that is written while it is recorded (`stream`) is begun by the session, not by `save`.
+
 Reading goes by content and not by suffix: a renamed file is still readable.  Whatever `load` is given,
 it ends in a `Trace` or in one line of `TraceFileError`: nothing in a file is imported, executed or
 unpickled, and every size is bounded (`limits`).
