@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import weakref
 from collections import OrderedDict
@@ -22,6 +23,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutpu
 
 from tracelab.forms import LOWER
 
+from ..recorder.injector import at_line, files_of
 from . import hostile
 from .hostile import HOSTILE
 from .makes import (
@@ -368,6 +370,26 @@ def test_the_host_s_modes_see_nothing_of_readers() -> None:
                 assert told[-1].by_reader == isinstance(mode, Dispatches)
         usual.check(told)
     assert seen == []
+
+
+@pytest.mark.parametrize("as_call", [False, True], ids=["value", "call"])
+def test_a_value_that_changes_while_it_is_described(as_call: bool) -> None:
+    """By a thread or a signal handler.  Either size may be told; later ones are told rightly."""
+    fired = 0
+    for number in range(1, 500):
+        usual, x = Usual(), torch.zeros(2, 3)
+        later = [torch.zeros(2, 3), torch.zeros(5, 5), [torch.zeros(5, 5)]] * 2
+        habit = usual.inputs[0] if as_call else usual.outputs[0]
+        describe = usual.describer.usual_call if as_call else usual.describer.usual_value
+        given = ((x,), {"x": [x]}) if as_call else (x,)
+        describe(habit, *given)
+        with at_line(number, functools.partial(x.resize_, 5, 5), files_of("describe")) as injection:
+            describe(habit, *given)
+        usual.told([Call((one,), {"x": [one]}) if as_call else one for one in later])
+        fired += injection.fired
+        if not injection.fired:
+            break
+    assert 30 < fired < 499
 
 
 # --- nothing of the host runs, lives on or comes out -------------------------------------------------

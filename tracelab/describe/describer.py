@@ -132,6 +132,7 @@ class Describer:
                 base, plain = self._holes_in_calls.base, self.plain
                 habit.learn(
                     lambda: self._knife().call(args, kwargs),
+                    lambda: self.signature(args, kwargs) == number,
                     lambda parts, holes: call_reader(parts, holes, base(parts, holes) or number, plain),
                 )
         return number
@@ -145,6 +146,7 @@ class Describer:
                 base, plain = self._holes_in_values.base, self.plain
                 habit.learn(
                     lambda: self._knife().value(value),
+                    lambda: self.see(value) == number,
                     lambda parts, holes: value_reader(parts, holes, base(parts, holes) or number, plain),
                 )
         return number

@@ -54,8 +54,14 @@ class Habit:
                 return number
         return None
 
-    def learn(self, apart: Callable[[], Parts], make: Callable[[Parts, Holes], Read]) -> None:
-        """The last value was new: make a reader from its parts, if that may pay."""
+    def learn(
+        self, apart: Callable[[], Parts], is_same: Callable[[], bool], make: Callable[[Parts, Holes], Read]
+    ) -> None:
+        """The last value was new: make a reader from its parts, if that may pay.
+
+        `is_same`: whether it still has the number that the reader will give.  A thread or a signal handler
+        may have resized it since; taken apart in between, it would be known by a wrong number for good.
+        """
         kin = self._kin
         kin.misses += 1
         if kin.misses == 1:
@@ -65,6 +71,8 @@ class Habit:
             return
         try:
             parts = apart()
+            if not is_same():
+                return
         except Exception:  # no reader can compare it, or it raises when it is read, as nested tensors do
             return
         grew = growing(self._last, parts)
