@@ -227,8 +227,10 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     """A stream that has begun to write what `recorder` records."""
     from .exporters.stream.writer import Stream  # only who asks for a file needs it
 
+    installed = version()  # asked here: a fork while a thread imports would leave the child a held lock
+
     def seen() -> Recording:
-        found = recorder.running({"tracelab": version(), **_meta(options)})
+        found = recorder.running({"tracelab": installed, **_meta(options)})
         found.sites = [sites.roots.settle(site) for site in found.sites]
         return found
 
