@@ -117,7 +117,7 @@ class Session:
             if self._folded is None or self._folded[0] != size:
                 if self._ended is not None:
                     recorder.settle()
-                seen = recorder.recording({"tracelab": version(), **(self._meta or _meta(self._options))})
+                seen = recorder.recording(self._meta or _meta(self._options))
                 seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
                 self._folded = size, fold(seen, self._ended or perf_counter_ns())
             return self._folded[1]
@@ -227,10 +227,10 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     """A stream that has begun to write what `recorder` records."""
     from .exporters.stream.writer import Stream  # only who asks for a file needs it
 
-    installed = version()  # asked here: a fork while a thread imports would leave the child a held lock
+    version()  # looked up here: a fork while another thread imports would leave the child a held lock
 
     def seen() -> Recording:
-        found = recorder.running({"tracelab": installed, **_meta(options)})
+        found = recorder.running(_meta(options))
         found.sites = [sites.roots.settle(site) for site in found.sites]
         return found
 
@@ -241,7 +241,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
 
 def _meta(options: dict[str, Any]) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"python": platform.python_version()}
+    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))

@@ -47,7 +47,7 @@ T = torch.empty
 CALLEES = st.lists(st.integers(0, 2), max_size=30)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(regimes(MAKES), CALLEES)
 def test_any_values_in_any_order(sequence: list[tuple[Make, int]], callees: list[int]) -> None:
     Usual(callees=3).told([make(size) for make, size in sequence], callees)
@@ -56,7 +56,7 @@ def test_any_values_in_any_order(sequence: list[tuple[Make, int]], callees: list
 CALLS = st.tuples(st.lists(MAKES, max_size=3), st.dictionaries(NAMES, MAKES, max_size=3), st.booleans())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(regimes(CALLS), CALLEES)
 def test_any_calls_in_any_order(sequence: list[tuple[Any, int]], callees: list[int]) -> None:
     calls = []
@@ -265,6 +265,45 @@ def test_one_cache_that_grows_is_cropped_and_loses_a_layer() -> None:
         told += [usual.call(Call((), {"past_key_values": x, "use_cache": True})) for _ in range(3)]
         change()
         told += [usual.value(x), usual.call(Call((), {"past_key_values": x, "use_cache": True}))]
+    usual.check(told)
+
+
+class OtherLayer:
+    """A layer that counts in another way."""
+
+    def __init__(self, keys: Any) -> None:
+        self.keys, self.is_initialized, self.cumulative_length = keys, True, 9
+
+
+CORRUPTED: dict[str, Callable[[Any], Any]] = {
+    "no list of layers": lambda x: setattr(x, "layers", tuple(x.layers)),
+    "another layer": lambda x: x.layers.__setitem__(-1, OtherLayer(x.layers[-1].keys)),
+    "the first layer is another": lambda x: x.layers.__setitem__(0, OtherLayer(x.layers[0].keys)),
+    "a layer that is not ready": lambda x: setattr(x.layers[-1], "is_initialized", False),
+    "ready in a way": lambda x: setattr(x.layers[-1], "is_initialized", 1),
+    "keys of the host's class": lambda x: setattr(x.layers[-1], "keys", HOSTILE["tensor"]()),
+    "keys with properties": lambda x: setattr(x.layers[-1], "keys", HOSTILE["tensor with properties"]()),
+    "a parameter": lambda x: setattr(x.layers[-1], "keys", nn.Parameter(x.layers[-1].keys)),
+    "keys of one dimension": lambda x: setattr(x.layers[-1], "keys", T(4)),
+    "nested keys": lambda x: setattr(x.layers[-1], "keys", nested(4, 4)),
+    "keys on meta": lambda x: setattr(x.layers[-1], "keys", T(1, 2, 4, 3, device="meta")),
+    "two dimensions": lambda x: setattr(x.layers[-1], "keys", T(4, 3)),
+    "no keys": lambda x: setattr(x.layers[-1], "keys", None),
+    "nothing": lambda x: x.__dict__.clear(),
+}
+
+
+@pytest.mark.parametrize("kind", CORRUPTED)
+@pytest.mark.parametrize("growing", [False, True], ids=["same", "growing"])
+def test_a_cache_that_is_not_as_it_should_be(kind: str, growing: bool) -> None:
+    usual = Usual()
+    told = [usual.value(cache(4 + at * growing, 2)) for at in range(6)]
+    assert told[-1].by_reader
+    x = cache(4, 2)
+    CORRUPTED[kind](x)
+    hostile.calls.clear()
+    told += [usual.value(x), usual.value([x]), usual.value(x)]
+    assert hostile.calls == []
     usual.check(told)
 
 

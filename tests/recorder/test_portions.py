@@ -92,11 +92,11 @@ def missing(found: list[int]) -> int:
 def injections(kind: type[Injection], action: Callable[[], None]) -> Iterator[Injection]:
     """At each event where portions begin and end, and at each so many-th within."""
     yield from everywhere(kind, action, PACKING, 4000)
-    for number in range(1, 100_000, 97):
+    for number in range(1, 100_000, 211):
         injection = kind(number, action, WITHIN)
         yield injection
         if not injection.fired:
-            assert number > 97 * 10, "hardly anything was packed"
+            assert number > 211 * 5, "hardly anything was packed"
             return
 
 

@@ -44,13 +44,18 @@ class Family:
     by_object: bool = False
     facts: Mapping[str, Facts] = field(default_factory=dict)
 
-    def methods_of(self, cls: type) -> list[str]:
-        """The methods of this family that `cls` itself defines."""
+    def names_in(self, cls: type) -> list[str]:
+        """The names of this family that `cls` itself has, whatever stands there."""
         own = dict_of_class(cls)
         names = [name for name in self.names if name in own]
         patterns = [name for name in self.names if name.endswith("*")]
         if patterns:
             names += [n for n in list(own) if type(n) is str and any(fnmatchcase(n, p) for p in patterns)]
+        return names
+
+    def methods_of(self, cls: type) -> list[str]:
+        """Those of them that are methods, as far as one can wrap them."""
+        names, own = self.names_in(cls), dict_of_class(cls)
         return [name for name in names if can_wrap(own[name])]
 
 
@@ -62,7 +67,7 @@ class Families:
         self._families = families
         self._bases: dict[int, list[Family]] = {}
         self._targets: list[Target] = []
-        self._defined = {id(family): Defined(family.methods_of) for family in families}
+        self._defined = {id(family): Defined(family.names_in) for family in families}
         self._kept = Wrappers()
 
     @property
@@ -104,7 +109,7 @@ class Families:
 
     def _adopt(self, cls: type, family: Family) -> None:
         for name in self._defined[id(family)].names(cls):
-            if can_wrap(dict_of_class(cls).get(name)):
+            if can_wrap(dict_of_class(cls).get(name)):  # a placeholder may become a method
                 self._patch(cls, name, family)
 
     def _patch(self, holder: Any, name: str, family: Family) -> None:

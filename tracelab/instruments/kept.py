@@ -19,7 +19,10 @@ LIBRARIES = frozenset({"torch", "transformers", "tokenizers"})
 
 
 class Defined:
-    """Which methods of one family a class defines; asked again only when its number of attributes changed."""
+    """What a class defines under the names of one family, as long as it has as many attributes.
+
+    That one went and another came in return is not seen: looking for it takes a third of a millisecond.
+    """
 
     def __init__(self, look: Callable[[type], list[str]]) -> None:
         self._look = look
