@@ -227,6 +227,8 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     """A stream that has begun to write what `recorder` records."""
     from .exporters.stream.writer import Stream  # only who asks for a file needs it
 
+    version()  # looked up here: a fork while another thread imports would leave the child a held lock
+
     def seen() -> Recording:
         found = recorder.running(_meta(options))
         found.sites = [sites.roots.settle(site) for site in found.sites]

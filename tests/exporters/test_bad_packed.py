@@ -242,8 +242,8 @@ def test_forms_inside_of_forms_double_each_time(tmp_path: Path) -> None:
     forms += [["container", "tuple", [], [], 0]]
     for _ in range(31):
         forms.append(["container", "tuple", [0, 1], [len(forms) - 1] * 2, 2])
-    # 1, 3, 7, 15 ... specs; 2 ** 17 - 1 is the first above 100,000
-    assert told(tmp_path, document).endswith("a form of 131071 specs on 16 levels")
+    # 1, 3, 7, 15 ... specs; 2 ** 20 - 1 is the first above a million
+    assert told(tmp_path, document).endswith("a form of 1048575 specs on 19 levels")
 
 
 def test_many_wide_specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

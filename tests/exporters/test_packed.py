@@ -23,11 +23,12 @@ from tests.test_folded import PROGRAMS
 from tracelab.calls import Columns, Trace
 from tracelab.calls.folded import Folded
 from tracelab.events import Lane, Place, Recording, Site
-from tracelab.exporters import ints, load, schema
+from tracelab.exporters import ints, limits, load, schema
 from tracelab.exporters.ints import Budget
 from tracelab.exporters.json import decode, encode
 from tracelab.fold import fold
 from tracelab.packing import Packer
+from tracelab.values import ContainerSpec, Spec
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
 
@@ -91,6 +92,19 @@ def test_unfolded_on_request(tmp_path: Path) -> None:
 def test_few_calls_are_written_flat(tmp_path: Path) -> None:
     Trace(fold(packing.program(2), STARTED + 1000)).save(tmp_path / "few.json")
     assert "calls" in json.loads((tmp_path / "few.json").read_text())
+
+
+def test_what_is_nested_beyond_the_limits_is_written_flat(tmp_path: Path) -> None:
+    deep: Spec = ContainerSpec("Innermost", (), 0)
+    for _ in range(limits.LEVELS + 1):
+        deep = ContainerSpec("list", ((0, deep),), 1)
+    program = packing.program()
+    program.specs[0] = deep
+    trace = Trace(fold(packed(program), STARTED + 5000))
+    assert isinstance(trace.columns, Folded)
+    trace.save(tmp_path / "run.json")
+    assert "calls" in json.loads((tmp_path / "run.json").read_text())
+    assert load(tmp_path / "run.json").recorded == 241
 
 
 @pytest.mark.parametrize("summary", [False, True])

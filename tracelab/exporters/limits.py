@@ -43,10 +43,10 @@ NUMBERS = 40_000_000
 EVENTS = 16_000_000
 """Entries and ends of all instances of a packed trace together: a few bytes of a file can stand for many."""
 
-CELLS = 100_000_000
+CELLS = 50_000_000
 """Specs inside of specs that are made when everything in a packed trace is looked at."""
 
-FORM = 100_000
+FORM = 1_000_000
 """Specs inside of one spec."""
 
 DEPTH = 200_000

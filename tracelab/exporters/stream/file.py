@@ -12,6 +12,7 @@ import os
 import secrets
 from contextlib import suppress
 from os import close, fstat, getpid, write  # bound here: hosts mock them
+from os import open as open_descriptor
 from pathlib import Path
 
 from ...errors import SetupError
@@ -76,7 +77,7 @@ def _created(target: Path, header: bytes) -> tuple[int, tuple[int, int]]:
     if target.exists() and not (target.is_file() or target.is_symlink()):
         raise OSError(errno.EINVAL, "it is there and is no regular file")
     draft = target.with_name(f".tracelab-{secrets.token_hex(6)}.part")
-    descriptor = os.open(draft, _FLAGS, 0o600)
+    descriptor = open_descriptor(draft, _FLAGS, 0o600)
     try:
         found = fstat(descriptor)
         write(descriptor, header)

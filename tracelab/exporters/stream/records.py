@@ -6,9 +6,9 @@ and a row of a table may be asked for while another thread is storing it.  Such 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from json import dumps  # bound here: hosts mock it
 from typing import Any
 
 from ...events import Lane, Recording
@@ -112,7 +112,7 @@ def header() -> bytes:
 
 def line_of(record: dict[str, Any]) -> str:
     """A record as a line."""
-    return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+    return dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 _ROWS: dict[str, Callable[[Any], Any]] = {
