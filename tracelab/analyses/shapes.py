@@ -48,6 +48,12 @@ class Shapes:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        first_like: dict[tuple[object, ...], int] = {}
+        self._like = [
+            first_like.setdefault((site.kind == "method", site.parameters, site.varargs), number)
+            for number, site in enumerate(columns.sites)
+        ]
+        """For each site the first one whose arguments are bound alike: layers share what is found."""
         self._inputs: dict[tuple[int, int], TensorSpec | None] = {}
         self._outputs: dict[tuple[bool, int], TensorSpec | None] = {}
         self._choices: dict[tuple[object, ...], int | None] = {}
@@ -56,7 +62,7 @@ class Shapes:
     def ends(self, row: int) -> Ends:
         """The main tensor in and out of one call."""
         columns = self._columns
-        return self._ends((columns.site[row], columns.inputs[row], columns.output[row]))
+        return self._ends((self._like[columns.site[row]], columns.inputs[row], columns.output[row]))
 
     def _ends(self, kind: tuple[int, int, int]) -> Ends:
         if kind not in self._known:
@@ -142,9 +148,10 @@ class Shapes:
         columns = self._columns
         inputs, output = columns.gather("inputs", rows, offset), columns.gather("output", rows, offset)
         if site is not None and len(set(inputs)) == 1 and len(set(output)) == 1:
-            return [self._ends((site, inputs[0], output[0]))]
+            return [self._ends((self._like[site], inputs[0], output[0]))]
         sites = columns.gather("site", rows, offset) if site is None else repeat(site)
-        ends = [self._ends(kind) for kind in zip(sites, inputs, output, strict=False)]
+        like = map(self._like.__getitem__, sites)
+        ends = [self._ends(kind) for kind in zip(like, inputs, output, strict=False)]
         different = {id(end): end for end in ends}
         return ends[:1] if all(end == ends[0] for end in different.values()) else ends
 

@@ -113,6 +113,7 @@ class Number:
         self._sort = sort
         self._loose = loose
         self._constants: dict[tuple[int, int], int] = {}
+        self._asked: tuple[tuple[Sequence[int], int, list[int]], ...] = ()
 
     def piece(self, part: int) -> Sequence[int]:
         """The values of one part."""
@@ -138,7 +139,13 @@ class Number:
         variable = layout.variables(parts[0])[index]
         if isinstance(variable, int):
             return [self._number(parts[0], variable)] * len(parts)
-        return [self._number(part, variable) for part in parts]
+        # The layers of a model share variables: the same parts are asked for the same one again and again.
+        for asked, at, found in self._asked:
+            if asked is parts and at == index:
+                return found
+        made = [self._number(part, variable) for part in parts]
+        self._asked = ((parts, index, made), *self._asked[:63])
+        return made
 
     def value(self, part: int, call: int) -> int:
         """The value of one call."""
