@@ -23,6 +23,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.utils import parametrizations, parametrize
 
 import tracelab
@@ -755,6 +756,62 @@ def test_a_call_impl_patched_during_a_trace_is_seen_by_classes_that_were_not_cal
     with tracelab.trace(), patched(nn.Module, "_call_impl", seeing(log)):
         tower(Leaf())(X)
     assert log == ["Sequential", "Above", "Above", "Leaf"]
+
+
+@pytest.mark.parametrize("where", ["Module", "class", "instance"])
+def test_a_call_impl_patched_during_a_trace_is_seen_by_modules_that_are_known(where: str) -> None:
+    class Known(Leaf):
+        pass
+
+    leaf = Known()
+    owner: Any = {"Module": nn.Module, "class": Known, "instance": leaf}[where]
+    with tracelab.trace() as trace:
+        expected = [leaf(X) for _ in range(3)]
+        log: Log = []
+        mine = seeing(log)
+        with contextlib.ExitStack() as stack:
+            if where == "Module":
+                stack.enter_context(patched(owner, "_call_impl", mine))
+            else:
+                owner._call_impl = mine if where == "class" else functools.partial(mine, leaf)
+                stack.callback(delattr, owner, "_call_impl")
+            assert torch.equal(leaf(X), expected[0])
+            assert log == ["Known"]
+        assert torch.equal(leaf(X), expected[0])
+        assert log == ["Known"]
+    assert trace.recorded == 5
+    assert trace.complete
+
+
+def test_a_global_hook_registered_by_a_forward_that_fails_is_called_for_no_module_of_ours() -> None:
+    seen: list[str] = []
+
+    class Registering(nn.Module):
+        handle: Any = None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.handle is not None:
+                self.handle.remove()
+            self.handle = register_module_forward_pre_hook(
+                lambda module, _: seen.append(type(module).__name__)
+            )
+            raise LookupError("after the hook was registered")
+
+    def once() -> tuple[str, list[str]]:
+        model = Registering()
+        del seen[:]
+        try:
+            model(X)
+        except LookupError:
+            text = traceback.format_exc()
+        model.handle.remove()
+        return text, list(seen)
+
+    plain = once()
+    with tracelab.trace() as trace:
+        assert [once() for _ in range(4)] == [plain] * 4
+    assert plain[1] == []
+    assert trace.internal_errors == 0
 
 
 ASKS_MORE = """

@@ -19,8 +19,8 @@ def quiet() -> Iterator[None]:
     if not gc.isenabled():
         yield
         return
-    gc.disable()
     try:
+        gc.disable()  # in here: a Ctrl-C right after it must not leave the host without a collector
         yield
     finally:
         gc.enable()

@@ -5,7 +5,17 @@
     tensors      tensors and arrays
     caches       generation caches
     containers   tuples, mappings, model outputs
-    describer    the hot path that joins them
+    describer    the general way, which joins them
+
+and, for a call that is like the last one of its callee:
+
+    parts        a value taken apart: layout, constants, sizes
+    habits       what a callee is usually given, and when to make a reader of it
+    readers      compares a value with the last one
+    writing      the source of a reader
+    holes        a size that grows by the same each time becomes a part of the number
+    keys         what is stored of a value
+    meanings     what a number stands for
 
 A new kind of value is a new file with a reader, and one branch in `describer`.
 """

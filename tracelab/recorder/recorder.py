@@ -144,7 +144,10 @@ class Recorder:
             return False
         self.pause = min(self._limit, number + PORTION)
         if len(writer.rows) >= 3 * PORTION:
-            writer.lane.pack()
+            try:
+                writer.lane.pack()
+            except Exception as error:  # the rows are still there, and so is the call
+                self.fault("pack", error)
         return True
 
     def _came(self, code: int, number: int) -> Meaning:

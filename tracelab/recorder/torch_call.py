@@ -87,9 +87,14 @@ def is_plain(module: Any) -> bool:
 
 
 def replay(call: Any, impl: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TracebackType | None:
-    """The traceback of a module call whose forward raises, with torch's frames in it."""
+    """The traceback of a module call whose forward raises, with torch's frames in it.
+
+    It runs torch's own code, in a world where nobody has registered a global hook: a forward that registers
+    one and then raises must not see it called for a module that is none of the host's.
+    """
+    unhooked = {**impl.__globals__, **dict.fromkeys(GLOBAL_HOOKS, ())}
     try:
-        call(StandIn(impl), *args, **kwargs)
+        call(StandIn(FunctionType(impl.__code__, unhooked)), *args, **kwargs)
     except StopIteration as stop:
         # Given back without a name: a local variable would be a cycle, this frame is above torch's.
         return stop.__traceback__

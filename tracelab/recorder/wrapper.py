@@ -48,7 +48,7 @@ def wrap(target: Target) -> Call:
 
 
 def _wrapper(target: Target) -> Call:
-    original, book, by_object = target.original, target.book, target.by_object
+    original, book, by_object, impl = target.original, target.book, target.by_object, target.impl
     is_compiling, compiler, tracing_state = compilers()
     torch: Any = sys.modules["torch.nn.modules.module"] if target.impl else None
 
@@ -89,6 +89,7 @@ def _wrapper(target: Target) -> Call:
                             mine["_forward_hooks"] or mine["_forward_pre_hooks"] or mine["_backward_hooks"]
                         )
                         hooked = hooked or mine["_backward_pre_hooks"] or "_compiled_call_impl" in mine
+                        hooked = hooked or type(self)._call_impl is not impl or "_call_impl" in mine
                         hooked = hooked or torch._global_forward_hooks or torch._global_forward_pre_hooks
                         hooked = hooked or torch._global_backward_hooks or torch._global_backward_pre_hooks
                         direct = not hooked
