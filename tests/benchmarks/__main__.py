@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import click
 
+from ..sections import rewrite
 from . import readme, tracers, workloads
 from .costs import Cost, cost_of
 from .parts import empty_block, parts_of
@@ -63,7 +64,7 @@ def main(
         sizes = many_calls(10_000 if small else 1_000_000)
         click.echo(f"### Many calls\n\n{sizes}\n")
         if to_readme:
-            readme.rewrite(REPOSITORY / "README.md", readme.section(costs, sizes))
+            rewrite(REPOSITORY / "README.md", "benchmarks", readme.section(costs, sizes))
     click.echo(machine(cost for found in costs.values() for cost in found))
 
 

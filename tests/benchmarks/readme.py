@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from .costs import Cost
 from .table import NO_FIGURE, in_bytes, in_hooks, machine, markdown, plain, times
 from .tracers import TRACERS
 from .workloads import BY_NAME
-
-BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 WORKLOADS = ("llama", "whisper", "bert", "training")
 """Those that get a column; the first of them also shows what stands behind its ratio."""
@@ -61,19 +58,3 @@ def details(cost: Cost) -> list[str]:
     if not cost.measured:
         return [NO_FIGURE] * 3
     return [in_hooks(cost), f"{cost.each:.2f}", in_bytes(cost.memory)]
-
-
-def between(text: str) -> str:
-    """What stands between the two comments; ValueError if they are not there once each, in their order."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-        raise ValueError(f"{BEGIN!r} and {END!r} must stand in the page once each, in this order")
-    return text.partition(BEGIN)[2].partition(END)[0]
-
-
-def rewrite(page: Path, inside: str) -> None:
-    """Put a new section in the place of the old one."""
-    text = page.read_text(encoding="utf-8")
-    between(text)
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}{inside}{END}{after}", encoding="utf-8")

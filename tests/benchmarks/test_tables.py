@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 
+from ..sections import section_of
 from . import readme
 from .__main__ import main
 from .costs import BASE, Cost
-from .readme import BEGIN, CELL, END, HEAD, NOTE, WORKLOADS
+from .readme import CELL, HEAD, NOTE, WORKLOADS
 from .sizes import REPOSITORY, Answers, Size
 from .table import COSTS, cost_row, in_bytes, machine, sizes_table, times
 from .tracers import BY_NAME, TRACERS
@@ -88,7 +87,7 @@ def made() -> str:
 
 
 def test_the_section_of_the_readme_is_one_that_the_program_makes() -> None:
-    assert complaints(readme.between(README.read_text(encoding="utf-8"))) == []
+    assert complaints(section_of(README.read_text(encoding="utf-8"), "benchmarks")) == []
 
 
 def test_what_the_program_makes_has_the_shape() -> None:
@@ -110,24 +109,6 @@ def test_what_the_program_makes_has_the_shape() -> None:
 def test_a_wrong_shape_is_noticed(old: str, new: str, wrong: str) -> None:
     assert old in made()
     assert wrong in "; ".join(complaints(made().replace(old, new)))
-
-
-def test_the_section_is_rewritten_and_nothing_else(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
-    readme.rewrite(page, made())
-    assert page.read_text(encoding="utf-8") == f"before\n{BEGIN}{made()}{END}\nafter\n"
-    readme.rewrite(page, "\nnew\n")
-    assert page.read_text(encoding="utf-8") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
-
-
-@pytest.mark.parametrize("text", ["", BEGIN, f"{END} {BEGIN}", f"{BEGIN} {BEGIN} {END}"])
-def test_a_page_without_its_comments_is_left_alone(tmp_path: Path, text: str) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match="once each"):
-        readme.rewrite(page, "new")
-    assert page.read_text(encoding="utf-8") == text
 
 
 # --- rows -------------------------------------------------------------------------------------------

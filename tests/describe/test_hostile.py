@@ -13,8 +13,8 @@ import tracelab
 from tracelab.describe import Describer
 from tracelab.values import CacheSpec, ContainerSpec, ObjectSpec, ScalarSpec, Spec, TensorSpec
 
-from . import hostile
-from .hostile import HOSTILE
+from ..attacks import zoo
+from ..attacks.zoo import HOSTILE
 
 MODES: list[dict[str, bool]] = [{}, {"values": True}, {"stats": True}]
 
@@ -34,13 +34,13 @@ def described(value: Any, **options: bool) -> Spec:
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_no_code_of_the_class_runs(kind: str, options: dict[str, bool]) -> None:
     value = HOSTILE[kind]()
-    hostile.calls.clear()
+    zoo.calls.clear()
     describer = Describer(**options)
     numbers = [describer.see(value), describer.see([value]), describer.see({"key": (value, value)})]
     describer.signature((value, value), {"x": value})
     describer.signature((value, value), {"x": value})
     specs = describer.specs()
-    assert hostile.calls == []
+    assert zoo.calls == []
     assert [type(specs[number]) for number in numbers[1:]] == [ContainerSpec, ContainerSpec]
     assert all(str(specs[number]) and "unreadable" not in str(specs[number]) for number in numbers)
 
@@ -53,30 +53,30 @@ def test_a_traced_call_asks_a_hostile_value_nothing(kind: str) -> None:
 
     value, passing = HOSTILE[kind](), Passing()
     with tracelab.trace() as trace:
-        hostile.calls.clear()
+        zoo.calls.clear()
         assert passing(value, named=value) is value
         assert passing(value, named=value) is value
-        assert hostile.calls == []
-    assert hostile.calls == []
+        assert zoo.calls == []
+    assert zoo.calls == []
     assert (trace.recorded, trace.internal_errors) == (2, 0)
     assert list(trace.calls[0].inputs) == ["value", "named"]
 
 
 def test_a_hostile_exception_is_noted_by_its_type() -> None:
-    error = hostile.make_error()
+    error = zoo.make_error()
 
     class Raising(nn.Module):
         def forward(self) -> None:
             raise error
 
     with tracelab.trace(values=True) as trace:
-        hostile.calls.clear()
+        zoo.calls.clear()
         caught: BaseException | None = None
         try:
             Raising()()
         except BaseException as found:
             caught = found
-        assert hostile.calls == []
+        assert zoo.calls == []
     assert caught is error
     assert trace.calls[0].error == "HostileError: message"
 
@@ -84,11 +84,11 @@ def test_a_hostile_exception_is_noted_by_its_type() -> None:
 class HostileModule(nn.Module):
     """A module whose class may not be asked for its length, truth, equality or hash."""
 
-    __hash__ = hostile.note("module hash")
-    __eq__ = hostile.note("module eq")
-    __len__ = hostile.note("module len")
-    __bool__ = hostile.note("module bool")
-    __repr__ = hostile.note("module repr")
+    __hash__ = zoo.note("module hash")
+    __eq__ = zoo.note("module eq")
+    __len__ = zoo.note("module len")
+    __bool__ = zoo.note("module bool")
+    __repr__ = zoo.note("module repr")
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class HostileModule(nn.Module):
     def __getattr__(self, name: str) -> Any:
         if name in ("inner",):
             return self.__dict__["_modules"][name]
-        hostile.calls.append(f"module {name}")
+        zoo.calls.append(f"module {name}")
         raise AttributeError(name)
 
     def forward(self, x: Any) -> Any:
@@ -107,13 +107,13 @@ class HostileModule(nn.Module):
 @pytest.mark.parametrize("followed", [False, True])
 def test_a_hostile_module_is_traced_without_being_asked(followed: bool) -> None:
     module = HostileModule()
-    hostile.calls.clear()
+    zoo.calls.clear()
     module(1)
-    own = list(hostile.calls)  # what torch itself asks
-    hostile.calls.clear()
+    own = list(zoo.calls)  # what torch itself asks
+    zoo.calls.clear()
     with tracelab.trace(*[module] * followed) as trace:
         module(1)
-    assert hostile.calls == own
+    assert zoo.calls == own
     assert [call.path for call in trace.calls] == ["", "inner"]
 
 
@@ -146,12 +146,12 @@ def test_hostile_layers_of_a_cache() -> None:
     held = DynamicLayer()
     held.keys, held.is_initialized = HOSTILE["tensor"](), True
     third.layers.append(held)
-    hostile.calls.clear()
+    zoo.calls.clear()
     for value in (cache, other, third):
         spec = described(value)
         assert isinstance(spec, CacheSpec)
         assert spec.layers == 1
-    assert hostile.calls == []
+    assert zoo.calls == []
 
 
 def test_classes_that_only_claim_a_famous_name() -> None:
@@ -167,12 +167,12 @@ def test_an_exception_as_a_class_attribute_dictionary() -> None:
     class NoDict:
         @property
         def __dict__(self) -> dict[str, Any]:
-            hostile.calls.append("__dict__")
+            zoo.calls.append("__dict__")
             raise RuntimeError
 
-    hostile.calls.clear()
+    zoo.calls.clear()
     assert described(NoDict()) == ObjectSpec("NoDict")
-    assert hostile.calls == []
+    assert zoo.calls == []
 
 
 # --- sizes ------------------------------------------------------------------------------------------

@@ -23,9 +23,9 @@ from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutpu
 
 from tracelab.forms import LOWER
 
-from ..recorder.injector import at_line, files_of
-from . import hostile
-from .hostile import HOSTILE
+from ..attacks import zoo
+from ..attacks.injector import at_line, files_of
+from ..attacks.zoo import HOSTILE
 from .makes import (
     CONFIG,
     MAKES,
@@ -303,9 +303,9 @@ def test_a_cache_that_is_not_as_it_should_be(kind: str, growing: bool) -> None:
     assert told[-1].by_reader
     x = cache(4, 2)
     CORRUPTED[kind](x)
-    hostile.calls.clear()
+    zoo.calls.clear()
     told += [usual.value(x), usual.value([x]), usual.value(x)]
-    assert hostile.calls == []
+    assert zoo.calls == []
     usual.check(told)
 
 
@@ -414,11 +414,11 @@ def test_no_code_of_the_host_runs_in_a_reader(kind: str) -> None:
             told = [usual.value(expected) for _ in range(3)]
             told += [usual.call(Call((expected, expected), {"y": expected})) for _ in range(3)]
             value = list(wrapped(HOSTILE[kind]()))[at]
-            hostile.calls.clear()
+            zoo.calls.clear()
             told += [usual.value(value) for _ in range(4)]
             told += [usual.call(Call((value, value), {"y": value})) for _ in range(4)]
             usual.check(told)
-            assert hostile.calls == []
+            assert zoo.calls == []
 
 
 def test_a_key_whose_metaclass_would_like_to_be_asked() -> None:

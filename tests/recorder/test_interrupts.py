@@ -16,7 +16,7 @@ from tracelab import session as room
 from tracelab.calls import Trace
 from tracelab.instruments import Family
 
-from .injector import at_call, at_line, everywhere, files_of
+from ..attacks.injector import at_call, at_line, everywhere, files_of
 
 HOT = files_of("recorder/wrapper.py", "recorder/recorder.py")
 COLD = files_of(

@@ -23,8 +23,8 @@ from tracelab.packing import Packer
 from tracelab.recorder import active, wrapper
 from tracelab.recorder import recorder as room
 
+from ..attacks.injector import Injection, at_call, at_line, everywhere, files_of
 from ..models import ZOO
-from .injector import Injection, at_call, at_line, everywhere, files_of
 
 PACKING = files_of("events.py", "recorder/recorder.py")
 """Where a portion is begun and ended."""

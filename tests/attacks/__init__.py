@@ -1,0 +1,5 @@
+"""Tools for breaking promises: reusable by every test that wants to know what we do under attack.
+
+injector     something happens in the middle of our own lines
+zoo          values whose classes count, refuse or lie when they are asked anything
+"""
