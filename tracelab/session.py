@@ -22,7 +22,7 @@ from .calls import Columns, Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, Attachment, Sites, followed
-from .recorder import Recorder, active
+from .recorder import Recorder, active, price_of_a_call
 
 if TYPE_CHECKING:
     from .events import Recording
@@ -246,6 +246,7 @@ def _meta(options: dict[str, Any]) -> dict[str, Any]:
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
     meta["options"] = options
+    meta["call_cost_ns"] = price_of_a_call()
     rank = os.environ.get("RANK", "")
     if rank.isascii() and rank.isdigit():
         meta["rank"] = int(rank)

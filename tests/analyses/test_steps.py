@@ -18,12 +18,19 @@ from tracelab.calls import Step, Trace
 from tracelab.values import CacheSpec, ContainerSpec, ScalarSpec, TensorSpec
 
 
+CACHE = {"cache_type": "DynamicCache", "cache_layers": 4}
+
+
 def table(trace: Trace, *names: str) -> list[tuple[object, ...]]:
     return [tuple(getattr(step, name) for name in names) for step in trace.steps()]
 
 
 def test_prefill_and_decode_of_whisper() -> None:
-    steps = whisper(decode=5).steps()
+    encode, *steps = whisper(decode=5).steps()
+    # 80 mel bands of 100 frames become 50 states of width 64, before the loop and in no pass of it.
+    assert (encode.index, encode.phase, encode.input) == (-1, "encode", (1, 80, 100))
+    assert (encode.call.path, encode.loop.function) == ("model.encoder", "generate")
+    assert encode.facts == {"output": (1, 50, 64)}
     # A prompt of 4 tokens fills the cache to 4; each further token adds one.
     assert [(step.index, step.phase, step.input, step.cache_before, step.cache_after) for step in steps] == [
         (0, "prefill", (1, 4), 0, 4),
@@ -54,12 +61,13 @@ def test_rows_of_a_beam_search() -> None:
     facts = {"mode": "beam", "beams": 3, "return_sequences": 1}
     (step, *_) = build(llama_generate(rows=6, loop="_beam_search", facts=facts)).steps()
     # 6 rows of 3 beams each: 2 inputs.
-    assert step.facts == {"mode": "beam", "beams": 3, "return_sequences": 1, "rows": 6, "batch": 2}
+    known = {"mode": "beam", "beams": 3, "return_sequences": 1, "rows": 6, "batch": 2}
+    assert step.facts == {**known, **CACHE}
 
 
 def test_rows_without_facts_are_not_explained() -> None:
     (step, *_) = build(llama_generate(rows=6)).steps()
-    assert step.facts == {"rows": 6}
+    assert step.facts == {"rows": 6, **CACHE}
 
 
 def test_facts_may_stand_on_generate() -> None:
@@ -209,13 +217,21 @@ def test_siblings_belong_to_the_step_that_they_prepare_or_follow() -> None:
     assert [node.step for node in trace.find("MaxLengthCriteria.*")] == [0, 1, 2]
 
 
-def test_a_compiled_pass_has_a_number_but_no_step() -> None:
-    unseen = [method("prepare_inputs_for_generation"), *after_forward()]
+def test_a_compiled_pass_is_a_step_that_says_so() -> None:
+    prepared = ContainerSpec("dict", (("input_ids", ids(1, 1)), ("past_key_values", CacheSpec("C", 5, 4))), 2)
+    unseen = [method("prepare_inputs_for_generation", output=prepared), *after_forward()]
     seen = [method("prepare_inputs_for_generation"), llama_forward(1, 1, 6), *after_forward()]
     trace = build(
         method("_sample", method("_prefill", llama_forward(1, 5, 0)), *after_forward(), *unseen, *seen)
     )
-    assert table(trace, "index", "phase", "cache_after") == [(0, "prefill", 5), (2, "decode", 7)]
+    # The cache of the compiled pass is known from its inputs, and from what the next one finds.
+    assert table(trace, "index", "phase", "input", "cache_before", "cache_after", "logits") == [
+        (0, "prefill", (1, 5), 0, 5, (1, 1, 99)),
+        (1, "decode", (1, 1), 5, 6, None),
+        (2, "decode", (1, 1), 6, 7, (1, 1, 99)),
+    ]
+    assert [step.facts.get("compiled") for step in trace.steps()] == [None, True, None]
+    assert trace.steps()[1].call.function == "prepare_inputs_for_generation"
 
 
 def test_cache_after_comes_from_the_next_step_where_the_output_has_none() -> None:
@@ -269,4 +285,4 @@ def test_a_trace_that_ends_inside_a_step() -> None:
 def test_the_list_belongs_to_the_reader() -> None:
     trace = whisper()
     trace.steps().clear()
-    assert len(trace.steps()) == 6
+    assert len(trace.steps()) == 7  # the encoder, then 6 passes

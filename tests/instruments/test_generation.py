@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tracelab
-from tracelab.instruments.generation import LOOPS, facts_of_loop
+from tracelab.instruments.decoding import LOOPS, of_loop
 
 from ..models import ZOO
 
@@ -70,12 +70,18 @@ def test_facts_of_a_decoding_loop(options: dict[str, Any], facts: Mapping[str, A
     with torch.random.fork_rng(devices=[]):
         trace = llama(**options)
     loops = [call for call in trace.calls if call.function in LOOPS]
-    assert [dict(call.facts) for call in loops] == [facts]
+    # All of 4 new tokens are asked for, so the length ends every sequence (of beams: the loop).
+    assert [dict(call.facts) for call in loops] == [{**facts, "stopped_by": ("max length",)}]
 
 
 def test_facts_of_a_loop_without_a_configuration() -> None:
-    assert facts_of_loop("_sample")(None, (), {}) == {"mode": "greedy"}
-    assert facts_of_loop("_beam_search")(None, (), {"generation_config": 3}) == {"mode": "beam"}
+    for function, given, mode in (
+        ("_sample", {}, "greedy"),
+        ("_beam_search", {"generation_config": 3}, "beam"),
+    ):
+        before = of_loop(function).before
+        assert before is not None
+        assert before(None, (), given, False) == {"mode": mode}
 
 
 def test_processors_criteria_and_streamers_show() -> None:

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..calls import Call
+from ..calls import Call, Trace
 
 KNOWN = ("mode", "beams", "return_sequences")
 
 
-def loop_facts(loop: Call) -> dict[str, Any]:
+def loop_facts(trace: Trace, loop: Call) -> dict[str, Any]:
     """`mode`, `beams`, `return_sequences` of a decoding loop, as far as they were recorded."""
     call: Call | None = loop
     while call is not None:
-        facts = call.facts
+        facts = trace.columns.facts.get(call.id, {})
         if any(name in facts for name in KNOWN):
             return {name: facts[name] for name in KNOWN if name in facts}
         call = None if call.function == "generate" else call.parent

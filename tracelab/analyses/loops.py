@@ -12,8 +12,9 @@ A pass in the order in which its calls begin:
     _update_model_kwargs..., processors, criteria      belong to the pass that was opened last
 
 A compiled model call leaves no trace.  Its pass is still opened and closed by the helpers around it, so the
-numbers of the passes stay true; it only has no step.  Older releases have no `_prefill`: there the first
-model call of the loop is the prefill.
+numbers of the passes stay true, and it is kept as `unseen`.  Older releases have no `_prefill`: there the
+first model call of the loop is the prefill.  A `generate` that was given a loop of the user's
+(`custom_generate`) is the loop itself: it calls its model and no method that is known here.
 
 Only the calls that a loop made itself are looked at, five or six a step.  What stands deeper belongs to the
 pass of the first such call above it.
@@ -37,14 +38,24 @@ LOOPS = frozenset(
         "_group_beam_search",
         "_constrained_beam_search",
         "_dola_decoding",
+        "_run_generation_loop",
     }
 )
+CONTINUOUS = "_run_generation_loop"
+"""The loop of continuous batching: a method of its manager, in a thread of its own."""
 ASSISTED = "_assisted_decoding"
 PREFILL = "_prefill"
 OPENERS = frozenset({"prepare_inputs_for_generation", "get_candidates"})
+CANDIDATES = "get_candidates"
 CLOSER = "_update_model_kwargs_for_generation"
+PROCESSORS = "LogitsProcessorList"
+CRITERIA = "StoppingCriteriaList"
+REORDER = "reorder_cache"
 
-_NEITHER, _LOOP, _PREFILL, _OPENER, _CLOSER, _MODULE = range(6)
+NOWHERE = (None, None)
+"""The place of a loop that is no method of a model; each model that it calls is its own."""
+
+_NEITHER, _LOOP, _GENERATE, _PREFILL, _OPENER, _CLOSER, _MODULE = range(7)
 
 
 @dataclass(slots=True)
@@ -57,14 +68,20 @@ class Loop:
     prefilled: bool = False
     index: int = -1
     opened: bool = False
+    opener: int = UNKNOWN
     steps: list[tuple[int, int, bool]] = field(default_factory=list)
     """(row of the model call, index of the pass, whether it ran below `_prefill`)"""
+    unseen: list[tuple[int, int, bool]] = field(default_factory=list)
+    """The same for passes without a model call; the row is that of the call that opened the pass."""
+    helpers: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """`CANDIDATES`, `PROCESSORS`, `CRITERIA`, `REORDER` -> (row, index of the pass) of each such call"""
 
-    def open(self) -> int:
+    def open(self, row: int) -> int:
         """A call that begins a pass has come; the number of the pass that is open now."""
         if not self.opened:
             self.index += 1
             self.opened = True
+        self.opener = row
         return self.index
 
 
@@ -146,19 +163,35 @@ def _role(site: Site) -> int:
         return _PREFILL
     if site.function in OPENERS:
         return _OPENER
+    if site.function == "generate":
+        return _GENERATE
     return _CLOSER if site.function == CLOSER else _NEITHER
 
 
 def _scan(columns: Columns) -> Passes:
     roles = [_role(site) for site in columns.sites]
     found = Passes(columns)
-    if _LOOP not in roles:
+    if _LOOP not in roles and _GENERATE not in roles:
         return found
-    for row in columns.rows_at([role == _LOOP for role in roles]):
+    for row in columns.rows_at([role in (_LOOP, _GENERATE) for role in roles]):
         here = columns.sites[columns.site[row]]
-        found.loops[row] = loop = Loop(row, (here.root, here.path), _drafts(columns, row))
-        _follow(found, columns, roles, loop)
+        place = (here.root, here.path)
+        if here.function in LOOPS or _is_loop(columns, roles, row, place):
+            found.loops[row] = loop = Loop(row, place, _drafts(columns, row))
+            _follow(found, columns, roles, loop)
     return found
+
+
+def _is_loop(columns: Columns, roles: Sequence[int], row: int, place: tuple[str | None, str | None]) -> bool:
+    """Whether the `generate` at `row` runs its model itself, as it does for a loop of the user's."""
+    below = columns.gather("site", columns.children_of(row))
+    if any(roles[site] == _LOOP for site in below):
+        return False
+    return any(roles[site] == _MODULE and _place(columns.sites[site]) == place for site in below)
+
+
+def _place(site: Site) -> tuple[str | None, str | None]:
+    return site.root, site.path
 
 
 def _follow(found: Passes, columns: Columns, roles: Sequence[int], loop: Loop) -> None:
@@ -179,8 +212,8 @@ def _follow(found: Passes, columns: Columns, roles: Sequence[int], loop: Loop) -
 
 def _enter(loop: Loop, row: int, site: Site, role: int, below: bool) -> int:
     """The pass that one call belongs to; `below`: it was made by the `_prefill` of the loop."""
-    if role == _MODULE and (site.root, site.path) == loop.place:
-        loop.steps.append((row, loop.open(), below))
+    if role == _MODULE and (_place(site) == loop.place or loop.place == NOWHERE):
+        loop.steps.append((row, loop.open(row), below))
         loop.opened = False
     elif role == _PREFILL:
         loop.prefilled = True
@@ -188,9 +221,19 @@ def _enter(loop: Loop, row: int, site: Site, role: int, below: bool) -> int:
     elif loop.prefilled and loop.index < 0 and not below:
         loop.index = 0  # nothing below the prefill was kept (`depth`), but it did run
     elif role == _OPENER:
-        loop.open()
+        loop.open(row)
     elif role == _CLOSER:
+        if loop.opened:
+            loop.unseen.append((loop.opener, loop.index, False))
         loop.opened = False
+    for helper, name in (
+        (site.function, CANDIDATES),
+        (site.defined_in, PROCESSORS),
+        (site.defined_in, CRITERIA),
+        (site.function.removeprefix("_"), REORDER),
+    ):
+        if helper == name:
+            loop.helpers.setdefault(name, []).append((row, loop.index))
     return loop.index
 
 

@@ -22,12 +22,16 @@ Shape = tuple[Dim, ...]
 
 
 class Given(NamedTuple):
-    """What came in: the first two sizes of ids or embeddings, the mask, the cache, the ids themselves."""
+    """What came in: the first two sizes of ids or embeddings, the mask, the cache, the ids themselves.
+
+    `packed`: how many sequences stand one behind another in a single row, in continuous batching.
+    """
 
     input: Shape | None
     mask: Shape | None
     cache: CacheSpec | None
     tokens: tuple[int, ...] | None
+    packed: int | None
 
 
 class Came(NamedTuple):
@@ -54,6 +58,12 @@ class ModelCalls:
             self._given[site, inputs] = _read(bound)
         return self._given[site, inputs]
 
+    def prepared(self, output: int) -> Given:
+        """What a call was given whose arguments another one has prepared: a mapping of them."""
+        spec = None if output == UNKNOWN else self._columns.specs[output]
+        fields = spec.fields if isinstance(spec, ContainerSpec) else ()
+        return _read({name: value for name, value in fields if isinstance(name, str)})
+
     def came(self, output: int) -> Came:
         """What a call gave back."""
         if output not in self._came:
@@ -74,7 +84,14 @@ def _read(inputs: dict[str, Spec]) -> Given:
         None if mask is None else mask.shape,
         cache_in(inputs),
         _tokens(ids),
+        _packed(_tensor(inputs, ("cu_seq_lens_q",))),
     )
+
+
+def _packed(ends: TensorSpec | None) -> int | None:
+    """Sequences in a row, of which the ends are given, and 0 before the first."""
+    size = ends.shape[0] if ends is not None and len(ends.shape) == 1 else None
+    return size - 1 if isinstance(size, int) else None
 
 
 def _tensor(inputs: dict[str, Spec], names: Iterable[str]) -> TensorSpec | None:

@@ -15,9 +15,12 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
 from __future__ import annotations
 
 from .call import Call, Times, bind, inert, is_below
+from .choice import Choice, Choices, Stage
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
+from .comparison import Comparison, Difference
+from .generation import Generation
 from .quiet import quiet
-from .step import Step
+from .step import CacheLayer, Step
 from .trace import ANSWERS, Calls, Trace
 
 __all__ = [
@@ -26,9 +29,16 @@ __all__ = [
     "OK",
     "OPEN",
     "STATUSES",
+    "CacheLayer",
     "Call",
     "Calls",
+    "Choice",
+    "Choices",
     "Columns",
+    "Comparison",
+    "Difference",
+    "Generation",
+    "Stage",
     "Step",
     "Times",
     "Trace",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,6 +40,10 @@ class Forest(Protocol):
 
     def step_of(self, call: Call) -> int | None:
         """Index of the step that a call belongs to."""
+        ...
+
+    def derived_facts(self, call: Call) -> Mapping[str, Any]:
+        """What the calls around it say of a call."""
         ...
 
 
@@ -132,8 +136,9 @@ class Call:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What an instrument derived at the moment of the call, as plain numbers and words."""
-        return self._trace.columns.facts.get(self.id, {})
+        """Plain numbers and words: what an instrument derived at the moment of the call, and of a `generate`
+        also what its loop tells (`mode`, `beams`, `return_sequences`, `stopped_by`)."""
+        return {**self._trace.columns.facts.get(self.id, {}), **self._trace.derived_facts(self)}
 
     # --- how it went ----------------------------------------------------------------------------
 

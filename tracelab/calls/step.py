@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,13 +13,39 @@ from .call import Call
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One pass of an outer loop: a prefill or decode step of `generate`.
+class CacheLayer:
+    """One layer of a cache: the shapes of its keys and values (or, of a state, of its two parts).
 
-    `input`, `mask`, `logits` are shapes; `cache_before` and `cache_after` the tokens held by the
-    self-attention cache at entry and at exit; `cross_length` the positions of the cross-attention
-    cache.  None means that there was no such thing in this step.  `loop` is the decoding loop that the
-    step belongs to, `call` the model call of the step, `duration` the seconds that this call took.
+    `item_size`: bytes of one number.
+    """
+
+    type: str
+    keys: tuple[int, ...]
+    values: tuple[int, ...]
+    dtype: str
+    item_size: int
+
+    @property
+    def bytes(self) -> int:
+        """What keys and values take."""
+        return (
+            math.prod(self.keys) * bool(self.keys) + math.prod(self.values) * bool(self.values)
+        ) * self.item_size
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One pass of an outer loop: a prefill or decode step of `generate`, or the encoder's run before them.
+
+    `loop`: the call of the decoding loop that the step belongs to; of an encode step the `generate` that
+    called the encoder, and its `index` is -1.  `call`: the model call of the step; where a compiled model
+    left none, the call that prepared its inputs (`facts["compiled"]` is true then).
+
+    `input`, `mask`, `logits` are shapes.  `positions`: the first and the last place in the sequence that
+    the input takes.  `cache_before`, `cache_after`: tokens in the self-attention cache at entry and at exit;
+    `cross_length`: positions in the cross-attention cache.  `tokens` are the ids that went in and `chosen`
+    for each row the ids that came out of the step, both only where values were kept.  `finished`: rows that
+    are finished after the step.  `duration`: seconds that `call` took.  None: not there, or not known.
     """
 
     index: int
@@ -25,11 +53,23 @@ class Step:
     call: Call
     loop: Call
     input: tuple[Dim, ...] | None = None
+    positions: tuple[int, int] | None = None
     mask: tuple[Dim, ...] | None = None
     cache_before: int | None = None
     cache_after: int | None = None
     cross_length: int | None = None
     logits: tuple[Dim, ...] | None = None
     tokens: tuple[int, ...] | None = None
+    chosen: tuple[tuple[int, ...], ...] | None = None
+    finished: int | None = None
     duration: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def cache(self) -> list[CacheLayer]:
+        """The layers of the self-attention cache after the step; empty where they were not recorded."""
+        found: list[CacheLayer] = importlib.import_module("tracelab.analyses.cachelayers").layers_of(self)
+        return found
+
+    def compare(self, other: Step) -> Any:
+        """What differs from another step, of this trace or of another one, in a few lines when printed."""
+        return importlib.import_module("tracelab.analyses.stepwise").compare(self, other)

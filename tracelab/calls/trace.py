@@ -11,18 +11,24 @@ from __future__ import annotations
 import importlib
 import os
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from ..events import UNKNOWN
 from .call import Call
+from .choice import Choice
 from .columns import OPEN, Columns
+from .generation import Generation
 from .step import Step
 
 ANSWERS = {
     "find": "tracelab.query:find",
     "count": "tracelab.query:count",
     "steps": "tracelab.analyses.steps:steps",
+    "step": "tracelab.analyses.steps:step",
+    "generations": "tracelab.analyses.generations:generations",
+    "tokens": "tracelab.analyses.tokens:tokens",
+    "derived_facts": "tracelab.analyses.stopping:derived_facts",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
     "rows_in_step": "tracelab.analyses.steps:rows_in_step",
@@ -165,8 +171,27 @@ class Trace:
         return self._ask("count", pattern)  # type: ignore[no-any-return]
 
     def steps(self) -> list[Step]:
-        """The prefill and decode steps of every decoding loop, in start order."""
+        """The steps of generation (encode, prefill, decode, draft, verify) of every loop, in start order."""
         return self._ask("steps")  # type: ignore[no-any-return]
+
+    def step(self, index: int, loop: int = 0) -> Step:
+        """The step with this index in a decoding loop (the first one); negative: from the end."""
+        return self._ask("step", index, loop)  # type: ignore[no-any-return]
+
+    def generations(self) -> list[Generation]:
+        """Each run of a decoding loop: mode, processors, why it stopped, where its time went."""
+        return self._ask("generations")  # type: ignore[no-any-return]
+
+    def tokens(self, k: int = 3) -> list[Choice]:
+        """What each step chose among which scores, before and after each logits processor.
+
+        k: how many of the highest scores are shown, at most 10.  ValueError unless values were kept.
+        """
+        return self._ask("tokens", k)  # type: ignore[no-any-return]
+
+    def derived_facts(self, call: Call) -> Mapping[str, Any]:
+        """What is known of a `generate` from the calls below it."""
+        return self._ask("derived_facts", call)  # type: ignore[no-any-return]
 
     def step_of(self, call: Call) -> int | None:
         """Index of the step that `call` belongs to."""

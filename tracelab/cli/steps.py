@@ -1,4 +1,4 @@
-"""`tracelab steps`: the prefill and decode steps of a trace file, for eyes or for another program."""
+"""`tracelab steps`: the steps of generation in a trace file, for eyes or for another program."""
 
 from __future__ import annotations
 
@@ -16,17 +16,29 @@ from .options import fold_option
 COLUMNS = [field.name for field in dataclasses.fields(Step)]
 
 
-@click.command(short_help="Show the prefill and decode steps of a trace file.")
+@click.command(short_help="Show the steps of generation in a trace file.")
 @fold_option("One row for each step.")
 @click.option("--json", "form", flag_value="json", help="Write a JSON list, one object for each step.")
 @click.option("--csv", "form", flag_value="csv", help="Write CSV; shapes are JSON lists.")
+@click.option(
+    "--tokens",
+    type=click.IntRange(1, 10),
+    metavar="K",
+    help="Show instead what each step chose among its K highest scores, and which logits processor changed"
+    " that; needs a trace with values.",
+)
 @click.argument("file")
-def steps(file: str, fold: bool, form: str | None) -> None:
+def steps(file: str, fold: bool, form: str | None, tokens: int | None) -> None:
     """Show the generation steps of FILE, a trace that was saved; - reads standard input."""
     from ..exporters import load
 
     recorded = load(file)
-    if form == "json":
+    if tokens is not None:
+        try:
+            click.echo(str(recorded.tokens(tokens)))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+    elif form == "json":
         click.echo(json.dumps([_plain(step) for step in recorded.steps()], default=dict))
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")

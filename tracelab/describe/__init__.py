@@ -5,6 +5,8 @@
     tensors      tensors and arrays
     caches       generation caches
     containers   tuples, mappings, model outputs
+    contents     what stands in a tensor, for facts
+    cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
 and, for a call that is like the last one of its callee:
@@ -22,23 +24,31 @@ A new kind of value is a new file with a reader, and one branch in `describer`.
 
 from __future__ import annotations
 
+from .cachelayers import layers_of_cache
+from .contents import best, last_ids, true_rows
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .readers import never
 from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
 from .table import Table
+from .tensors import shape_of
 
 __all__ = [
     "Describer",
     "Habit",
     "Kin",
     "Table",
+    "best",
     "class_name",
     "dict_of_class",
     "file_name",
     "home",
     "instance_dict",
+    "last_ids",
+    "layers_of_cache",
     "mro_of",
     "never",
     "not_kept",
+    "shape_of",
+    "true_rows",
 ]

@@ -44,7 +44,7 @@ class Describer:
     def __init__(self, *, values: bool = False, stats: bool = False) -> None:
         self.keys: Table[tuple[Make, Any]] = Table()
         self.calls: Table[tuple[Any, ...]] = Table()
-        self._values = values
+        self.keeps_values = values
         self._stats = stats
         self._constants: dict[int, int] = {}
         rebuilder = Rebuilder(self.keys, self.calls, self._constants)
@@ -64,7 +64,7 @@ class Describer:
         torch: Any = sys.modules.get("torch")
         if torch is None or not hasattr(torch, "_C") or not hasattr(torch, "nn"):
             return
-        if not self._values and not self._stats:
+        if not self.keeps_values and not self._stats:
             self.plain = torch.Tensor
         self.modes = torch._C._len_torch_function_stack
         self._guard = torch._C.DisableTorchFunction
@@ -183,7 +183,7 @@ class Describer:
         if any(cls is scalar for scalar in _SCALARS):
             return (
                 self._scalar
-                if self._values and cls is not type(None)
+                if self.keeps_values and cls is not type(None)
                 else self._constant(cls, ScalarSpec(kind))
             )
         if ("torch", "Tensor") in homes:
@@ -203,7 +203,7 @@ class Describer:
         return lambda value, depth, left: number
 
     def _any_tensor(self, value: Any, depth: int, left: Left) -> int:
-        return self._ready(tensor_spec(value, stats=self._stats, values=self._values))
+        return self._ready(tensor_spec(value, stats=self._stats, values=self.keeps_values))
 
     def _scalar(self, value: Any, depth: int, left: Left) -> int:
         kept: Scalar = value if not isinstance(value, str) else value[:MAX_TEXT]
@@ -268,7 +268,7 @@ class Describer:
         """The type of an exception; with its message only where values are kept."""
         kind = class_name(type(error))
         args = BaseException.__dict__["args"].__get__(error)
-        if not self._values or not args or type(args[0]) is not str:
+        if not self.keeps_values or not args or type(args[0]) is not str:
             return kind
         return f"{kind}: {args[0][:MAX_TEXT]}"
 

@@ -33,7 +33,7 @@ def tensor_spec(value: Any, *, stats: bool, values: bool) -> TensorSpec:
     cls = type(value)
     with torch._C.DisableTorchFunction():
         plain = cls is torch.Tensor or cls is torch.nn.Parameter
-        readable = plain and not base.is_meta.__get__(value) and not torch._C._len_torch_dispatch_stack()
+        readable = is_readable(value)
         return TensorSpec(
             ("?",) if _is_unmaterialised(cls) else shape_of(value) or _no_shape(value),
             _name(base.dtype.__get__(value)),
@@ -42,6 +42,14 @@ def tensor_spec(value: Any, *, stats: bool, values: bool) -> TensorSpec:
             type="Tensor" if plain else class_name(cls),
             values=_unless_it_raises(_small_values, value) if values and readable else None,
         )
+
+
+def is_readable(value: Any) -> bool:
+    """Whether its elements can be looked at without any code of the host's: no subclass, no dispatch mode."""
+    torch: Any = sys.modules["torch"]
+    if type(value) is not torch.Tensor and type(value) is not torch.nn.Parameter:
+        return False
+    return not torch._C.TensorBase.is_meta.__get__(value) and not torch._C._len_torch_dispatch_stack()
 
 
 def shape_of(value: Any) -> tuple[Dim, ...]:

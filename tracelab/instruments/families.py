@@ -23,7 +23,7 @@ from typing import Any
 
 from ..describe import dict_of_class, mro_of
 from ..patching import Patches, PatchPoint
-from ..recorder import Facts, Target, active, hide_our_lines
+from ..recorder import Target, Tells, active, hide_our_lines
 from .kept import Defined, Wrappers
 
 _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
@@ -34,7 +34,7 @@ class Family:
     """A base class, written `"torch:nn.Module"`, and the methods of its family that are traced.
 
     `names` may end in `*`.  `subclasses=False` takes the base class alone.  `by_object`: the objects are
-    modules, so each has a path of its own.  `facts`: for a method name, what to keep of its arguments.
+    modules, so each has a path of its own.  `tells`: for a method name, what to derive from its calls.
     """
 
     base: str
@@ -42,7 +42,7 @@ class Family:
     kind: str = "method"
     subclasses: bool = True
     by_object: bool = False
-    facts: Mapping[str, Facts] = field(default_factory=dict)
+    tells: Mapping[str, Tells] = field(default_factory=dict)
 
     def names_in(self, cls: type) -> list[str]:
         """The names of this family that `cls` itself has, whatever stands there."""
@@ -126,7 +126,7 @@ class Families:
                     holder=holder,
                     by_object=family.by_object and bound,
                     bound=bound,
-                    facts=family.facts.get(name),
+                    tells=family.tells.get(name),
                 )
             )
             self._targets.append(target)

@@ -1,47 +1,13 @@
 """Generation: `generate` of every class that defines one, the decoding loops and what they call.
 
-The steps of `generate` are not marked here: they are derived from these calls on the read side.  What a
-loop knows of its mode is in its `generation_config`, and is kept as facts when the loop is entered.
+The steps of `generate` are not marked here: they are derived from these calls on the read side.  What the
+shapes do not say (mode, finished rows, chosen tokens) is kept as facts, see `decoding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ..describe import instance_dict
-from ..recorder import Facts
+from .decoding import CACHED, CHOSEN, CONTINUOUS, FINISHED, LOOPS, SCORES, SCORES_BEFORE, of_loop
 from .families import Family
-
-LOOPS = {
-    "_sample": "greedy",
-    "_beam_search": "beam",
-    "_assisted_decoding": "assisted",
-    "_group_beam_search": "group beam",
-    "_constrained_beam_search": "constrained beam",
-    "_contrastive_search": "contrastive",
-    "_dola_decoding": "dola",
-}
-"""Decoding loops of transformers 4.57 to 5, and the mode that each means when nothing is sampled."""
-
-
-def facts_of_loop(function: str) -> Facts:
-    """What tells `mode`, `beams` and `return_sequences` of the decoding loop `function` at its entry."""
-
-    def facts(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Mapping[str, Any] | None:
-        config = instance_dict(kwargs.get("generation_config"))
-        sampled = config.get("do_sample") is True
-        mode = LOOPS[function]
-        found: dict[str, Any] = {
-            "mode": ("sample" if mode == "greedy" else f"{mode} sample") if sampled else mode
-        }
-        for fact, name in (("beams", "num_beams"), ("return_sequences", "num_return_sequences")):
-            if type(config.get(name)) is int:
-                found[fact] = config[name]
-        return found
-
-    return facts
-
 
 FAMILIES = (
     Family(
@@ -72,6 +38,7 @@ FAMILIES = (
             "_maybe_*",
             "_expand_inputs_for_generation",
             "_update_model_kwargs_for_generation",
+            "_reorder_cache",
             "_get_candidate_generator",
             "_get_logits_processor",
             "_get_stopping_criteria",
@@ -79,23 +46,41 @@ FAMILIES = (
             *LOOPS,
         ),
         by_object=True,
-        facts={function: facts_of_loop(function) for function in LOOPS},
+        tells={"_prefill": CACHED, **{function: of_loop(function) for function in LOOPS}},
     ),
     Family(
         base="transformers.generation.logits_process:LogitsProcessorList",
         names=("__call__",),
+        tells={"__call__": SCORES_BEFORE},
     ),
     Family(
         base="transformers.generation.logits_process:LogitsProcessor",
         names=("__call__",),
+        tells={"__call__": SCORES},
     ),
     Family(
         base="transformers.generation.stopping_criteria:StoppingCriteriaList",
         names=("__call__",),
+        tells={"__call__": CHOSEN},
     ),
     Family(
         base="transformers.generation.stopping_criteria:StoppingCriteria",
         names=("__call__",),
+        tells={"__call__": FINISHED},
+    ),
+    Family(
+        base="transformers.generation.continuous_batching.continuous_api:ContinuousMixin",
+        names=("generate_batch",),
+        by_object=True,
+    ),
+    Family(
+        base="transformers.generation.continuous_batching.continuous_api:ContinuousBatchingManager",
+        names=("_run_generation_loop",),
+        tells={"_run_generation_loop": CONTINUOUS},
+    ),
+    Family(
+        base="transformers.cache_utils:Cache",
+        names=("reorder_cache", "crop", "reset"),
     ),
     Family(
         base="transformers.generation.streamers:BaseStreamer",

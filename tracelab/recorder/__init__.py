@@ -10,6 +10,7 @@
     callees     what is known of the callees, and who called them
     known       what is remembered of a class, a callee, a thread
     tally       a counter that needs no lock
+    price       what recording a call costs here
 
 `instruments` say what stands behind a wrapper, `fold` reads what the recorder wrote.
 """
@@ -17,9 +18,21 @@
 from __future__ import annotations
 
 from . import active
+from .price import price_of_a_call
 from .recorder import Recorder
-from .target import Facts, Locator, Target
+from .target import Facts, Locator, Target, Tells
 from .tracebacks import hide_our_lines, original_of
 from .wrapper import wrap
 
-__all__ = ["Facts", "Locator", "Recorder", "Target", "active", "hide_our_lines", "original_of", "wrap"]
+__all__ = [
+    "Facts",
+    "Locator",
+    "Recorder",
+    "Target",
+    "Tells",
+    "active",
+    "hide_our_lines",
+    "original_of",
+    "price_of_a_call",
+    "wrap",
+]

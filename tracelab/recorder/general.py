@@ -25,8 +25,8 @@ def general(target: Target, nth: int = 0) -> Callable[..., Any]:
     `nth`: how many of our frames there are between it and the caller.
     """
     if target.bound:
-        return functools.wraps(target.original)(_reporter(target, target.original, nth=nth))
-    method = _reporter(target, _with_self(target.original))
+        return functools.wraps(target.original)(reporter(target, target.original, nth=nth))
+    method = reporter(target, _with_self(target.original))
 
     @functools.wraps(target.original)
     @unseen
@@ -40,7 +40,7 @@ def general(target: Target, nth: int = 0) -> Callable[..., Any]:
     return function
 
 
-def _reporter(
+def reporter(
     target: Target, original: Callable[..., Any], recorders: tuple[Recorder, ...] | None = None, nth: int = 0
 ) -> Callable[..., Any]:
     """The method that calls `original` and reports to the first of `recorders` (None: those active then).
@@ -59,7 +59,7 @@ def _reporter(
             if not told or target.retired:
                 return original(self, *args, **kwargs)
             recorder = told[0]
-            proceed = original if len(told) == 1 else _reporter(target, original, told[1:], nth + 1)
+            proceed = original if len(told) == 1 else reporter(target, original, told[1:], nth + 1)
             try:
                 try:
                     caller = frame_above(up)
@@ -82,6 +82,8 @@ def _reporter(
                     raise
                 finally:
                     writer.depth = depth
+                if target.tells is not None:
+                    recorder.tell(target, writer, target.tells.after, self, args, kwargs, output)
                 recorder.leave(writer, known, depth, output)
                 return output
             finally:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import count
 from time import perf_counter_ns
 from types import FrameType
@@ -25,7 +25,7 @@ from . import active
 from .callees import Callees
 from .known import Known, Writer
 from .tally import Tally
-from .target import Locator, Target
+from .target import Facts, Locator, Target
 
 log = logging.getLogger("tracelab")
 
@@ -67,6 +67,7 @@ class Recorder:
         self.pause = min(limit, PORTION)
         self._limit = limit
         self._summary = summary
+        self._shapes = shapes
         self._full = False
         self._dropped = Tally()
         self._writers: list[Writer] = []
@@ -104,8 +105,8 @@ class Recorder:
         if signature is None:
             signature = self.describer.usual_call(known.takes, args, kwargs)
         writer.rows += (visit, signature, perf_counter_ns())
-        if target.facts is not None:
-            self._keep_facts(writer, target.facts(it, args, kwargs))
+        if target.tells is not None:
+            self.tell(target, writer, target.tells.before, it, args, kwargs)
         return writer, known
 
     def meet(self, target: Target, it: Any) -> Known | None:
@@ -113,6 +114,28 @@ class Recorder:
         if not self.locator.everything or self._depth != sys.maxsize or self._full:
             return None
         return self.callees.warm(target, it, self)
+
+    def listens(self, target: Target) -> bool:
+        """Whether this recorder wants to know what an instrument derives from the calls of a target."""
+        tells = target.tells
+        if tells is None or (tells.of_values and not self.describer.keeps_values):
+            return False
+        return tells.after is None or self._shapes
+
+    def tell(self, target: Target, writer: Writer, ask: Callable[..., Facts] | None, *about: Any) -> None:
+        """Keep what the instrument derives from a call: `ask` is told `about` it."""
+        if ask is None or not self.listens(target):
+            return
+        try:
+            facts = ask(*about, self.describer.keeps_values)
+            if facts:
+                key = repr(facts)  # of plain numbers and words; what repeats at each step is stored once
+                number = self.facts.numbers.get(key)
+                if number is None:
+                    number = self.facts.add(key, dict(facts))
+                writer.rows += (FACT, number, writer.depth)
+        except Exception as error:
+            self.fault(f"facts of {target.function}", error)
 
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
@@ -170,11 +193,6 @@ class Recorder:
         self._writers.append(writer)
         self.local.writer = writer
         return writer
-
-    def _keep_facts(self, writer: Writer, facts: Mapping[str, Any] | None) -> None:
-        if facts:
-            # Facts cannot be hashed and rarely repeat: each has a key of its own.
-            writer.rows += (FACT, self.facts.add(object(), dict(facts)), writer.depth)
 
     def fault(self, place: str, error: BaseException) -> None:
         """Count a fault of ours by place; log the first of each place; stop recording after many."""

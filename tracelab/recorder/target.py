@@ -8,7 +8,21 @@ from typing import Any, Protocol
 
 from ..events import Site
 
-Facts = Callable[[Any, tuple[Any, ...], dict[str, Any]], Mapping[str, Any] | None]
+Facts = Mapping[str, Any] | None
+"""Plain numbers and words, and tuples of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """What an instrument derives from a call, to be kept as facts of it.
+
+    `before` is asked at entry, for self, the arguments, and whether values are kept; `after` at the return,
+    for the result too.  `of_values`: both are asked only where values are kept.
+    """
+
+    before: Callable[[Any, tuple[Any, ...], dict[str, Any], bool], Facts] | None = None
+    after: Callable[[Any, tuple[Any, ...], dict[str, Any], Any, bool], Facts] | None = None
+    of_values: bool = False
 
 
 class Locator(Protocol):
@@ -29,7 +43,7 @@ class Target:
     """What stands behind one wrapper: `original`, which `holder` has under `name`.
 
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
-    `bound`: the first argument is `self`.  `facts`: what an instrument derives from the arguments.
+    `bound`: the first argument is `self`.  `tells`: what an instrument derives from each call.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
     `impl`: the `Module._call_impl` behind it, if it is torch's own `Module.__call__`, see `torch_call`.
     `general`: what is called where the hot path does not do, see `wrapper`.
@@ -44,7 +58,7 @@ class Target:
     name: str = ""
     by_object: bool = False
     bound: bool = True
-    facts: Facts | None = None
+    tells: Tells | None = None
     impl: Any = None
     general: Any = None
     wrapper: Any = None

@@ -41,7 +41,7 @@ Call = Callable[..., Any]
 
 def wrap(target: Target) -> Call:
     """A function with the signature of `target.original` that reports each call to the active recorders."""
-    if not target.bound or target.facts is not None:
+    if not target.bound:
         return general(target)
     target.impl = torch_call.known_impl(target.original) if target.kind == "module" else None
     return functools.wraps(target.original)(unseen(_wrapper(target)))
@@ -145,6 +145,6 @@ def _otherwise(target: Target) -> Call:
 def _meet(target: Target, it: Any) -> Known | None:
     """What the only active recorder knows of a callee; None where the short way is not open."""
     recorders = active.recorders
-    if len(recorders) != 1 or target.retired:
+    if len(recorders) != 1 or target.retired or recorders[0].listens(target):
         return None
     return recorders[0].meet(target, it)
