@@ -17,7 +17,6 @@ from tests.builders import build, build_threads, call, t
 from tracelab.calls import Step, Trace
 from tracelab.values import CacheSpec, ContainerSpec, ScalarSpec, TensorSpec
 
-
 CACHE = {"cache_type": "DynamicCache", "cache_layers": 4}
 
 

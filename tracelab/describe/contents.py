@@ -29,17 +29,22 @@ def looked_at(tensor: Any, look: Callable[[Any], Answer], *, waits: bool) -> Ans
     if torch is None or not is_readable(tensor):
         return None
     try:
-        with torch._C.DisableTorchFunction(), torch.no_grad():
-            return look(tensor.detach()) if waits or tensor.device.type == "cpu" else None
+        with torch._C.DisableTorchFunction():
+            if not waits and not tensor.is_cpu:
+                return None
+            return look(tensor.detach() if tensor.requires_grad else tensor)
     except Exception:
         return None  # a layout, or a transform of the host, that forbids it
 
 
 def true_rows(tensor: Any, *, waits: bool) -> tuple[int, ...] | None:
     """The positions of what is true in a tensor of one dimension."""
-    return looked_at(
-        tensor, lambda flags: tuple(i for i, flag in enumerate(flags.tolist()) if flag), waits=waits
-    )
+    return looked_at(tensor, _true, waits=waits)
+
+
+def _true(flags: Any) -> tuple[int, ...]:
+    said = flags.tolist()
+    return tuple([row for row, flag in enumerate(said) if flag]) if True in said else ()
 
 
 def last_ids(ids: Any, number: int) -> tuple[tuple[int, ...], ...] | None:

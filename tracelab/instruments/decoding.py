@@ -62,14 +62,15 @@ def _argument(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name
 def _finished(
     criterion: Any, args: tuple[Any, ...], kwargs: dict[str, Any], said: Any, values: bool
 ) -> Mapping[str, Any] | None:
-    shape = shape_of(_argument(args, kwargs, 0, "input_ids"))
-    if type(said) is bool:  # one answer for all rows
-        rows = tuple(range(shape[0])) if said and shape and type(shape[0]) is int else ()
-        return {"finished": rows} if rows else None
     found = true_rows(said, waits=values)
     if found is None:
-        found = _too_long(criterion, shape)
+        shape = shape_of(_argument(args, kwargs, 0, "input_ids"))
+        found = _too_long(criterion, shape) if type(said) is not bool else _all_rows(shape) if said else ()
     return {"finished": found} if found else None
+
+
+def _all_rows(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(range(shape[0])) if shape and type(shape[0]) is int else ()
 
 
 def _too_long(criterion: Any, shape: tuple[Any, ...]) -> tuple[int, ...] | None:
@@ -77,9 +78,9 @@ def _too_long(criterion: Any, shape: tuple[Any, ...]) -> tuple[int, ...] | None:
     if home(type(criterion)) != ("transformers.generation.stopping_criteria", "MaxLengthCriteria"):
         return None
     longest = instance_dict(criterion).get("max_length")
-    if type(longest) is not int or len(shape) != 2 or type(shape[0]) is not int or type(shape[1]) is not int:
+    if type(longest) is not int or len(shape) != 2 or type(shape[1]) is not int:
         return None
-    return tuple(range(shape[0])) if shape[1] >= longest else ()
+    return _all_rows(shape) if shape[1] >= longest else ()
 
 
 def _chosen(
