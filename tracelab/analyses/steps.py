@@ -159,7 +159,7 @@ def _facts_of_passes(trace: Trace, loop: Loop, bare: list[Step]) -> list[dict[st
     chunks = [position for position, one in enumerate(bare) if one.phase == "prefill"]
     ended: dict[int, list[str]] = {}
     for stop in stops(trace, loop.row).values():
-        ended.setdefault(stop.step, []).append(stop.by)
+        ended.setdefault(stop.step, []).extend(stop.by.split(" and "))
     for position, (one, facts) in enumerate(zip(bare, told, strict=True)):
         if one.index in drafted:
             facts["drafted"], facts["accepted"] = drafted[one.index]

@@ -6,6 +6,7 @@ all else.  Layers that are alike follow one another as one entry.
 
 from __future__ import annotations
 
+import sys
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +24,8 @@ def layers_of_cache(cache: Any) -> tuple[CacheLayerFacts, ...]:
     layers = instance_dict(data.get("self_attention_cache", cache)).get("layers")
     if type(layers) is not list:
         return ()
-    found = (_layer(layer) for layer in layers)
+    with sys.modules["torch"]._C.DisableTorchFunction():  # a cache with layers came from a loaded torch
+        found = list(map(_layer, list.__iter__(layers)))
     return tuple((len(list(equal)), *facts) for facts, equal in groupby(found))
 
 

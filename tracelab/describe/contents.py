@@ -26,11 +26,11 @@ MAX_ROWS = 64
 def looked_at(tensor: Any, look: Callable[[Any], Answer], *, waits: bool) -> Answer | None:
     """What `look` says of a tensor; None where one must not look, or where `look` raises."""
     torch: Any = sys.modules.get("torch")
-    if torch is None or not is_readable(tensor):
+    if torch is None:
         return None
     try:
         with torch._C.DisableTorchFunction():
-            if not waits and not tensor.is_cpu:
+            if not is_readable(tensor) or not (waits or tensor.is_cpu):
                 return None
             return look(tensor.detach() if tensor.requires_grad else tensor)
     except Exception:

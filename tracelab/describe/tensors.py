@@ -45,7 +45,10 @@ def tensor_spec(value: Any, *, stats: bool, values: bool) -> TensorSpec:
 
 
 def is_readable(value: Any) -> bool:
-    """Whether its elements can be looked at without any code of the host's: no subclass, no dispatch mode."""
+    """Whether its elements can be looked at without any code of the host's: no subclass, no dispatch mode.
+
+    To be asked where `__torch_function__` is switched off.
+    """
     torch: Any = sys.modules["torch"]
     if type(value) is not torch.Tensor and type(value) is not torch.nn.Parameter:
         return False

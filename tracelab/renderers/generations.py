@@ -11,7 +11,7 @@ from ..calls import Generation, Trace
 from .clean import clean
 from .headline import seconds
 
-MOST = 4
+MOST = 3
 """Of so many loops each is described; of more, the first ones."""
 
 

@@ -35,9 +35,9 @@ from .theme import STYLES
 
 NO_STEPS = "No generation step was recorded: no decoding loop of transformers ran inside the trace."
 NOTHING = "-"
-MOST = 32
+MOST = 24
 """Rows of a folded table; what is between the first and the last of more is counted."""
-LAST = 8
+LAST = 6
 
 Run = Sequence[Step]
 
