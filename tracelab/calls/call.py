@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..events import UNKNOWN, Place, Signature, Site
 from ..values import Spec
+from .again import facts_of_backward
 from .columns import STATUSES, Columns
 
 
@@ -132,8 +133,13 @@ class Call:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What an instrument derived at the moment of the call, as plain numbers and words."""
-        return self._trace.columns.facts.get(self.id, {})
+        """What an instrument derived at the moment of the call, as plain numbers and words.
+
+        `compiled`: it has run compiled code, whose calls nobody sees.  `recomputed`: a checkpoint made it
+        run a second time, in backward.
+        """
+        columns = self._trace.columns
+        return {**columns.facts.get(self.id, {}), **facts_of_backward(columns, self.id)}
 
     # --- how it went ----------------------------------------------------------------------------
 

@@ -13,8 +13,10 @@ from contextlib import AbstractContextManager
 from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
 from ..recorder import Recorder, active
+from . import compiled
 from .families import Families, Family
 from .followed import Root
+from .stance import Stance
 
 
 class Attachment:
@@ -23,17 +25,23 @@ class Attachment:
     def __init__(self, families: tuple[Family, ...]) -> None:
         self.patches = Patches()
         self.families = Families(self.patches, families)
+        self.stance = Stance()
         self.watcher = Watcher(
-            self.families.modules, self._arrived, {"torch._dynamo": self._lift_module_call}
+            [*self.families.modules, compiled.DYNAMO],
+            self._arrived,
+            {compiled.DYNAMO: self._lift_module_call},
         )
 
-    def begin(self, recorder: Recorder, roots: Sequence[Root]) -> None:
+    def begin(self, recorder: Recorder, roots: Sequence[Root], see_through_compile: bool = False) -> None:
         """Report to `recorder` from now on; nothing is left behind if that fails."""
         with self.patches.lock:
             try:
                 active.activate(recorder)
                 self.watcher.install()
                 self.families.attach()
+                compiled.attach(self.patches)
+                if see_through_compile:
+                    self.stance.want(recorder)
                 for root in roots:
                     if root.holder is not None:
                         self.families.follow(root.holder, root.name)
@@ -46,10 +54,13 @@ class Attachment:
         with self.patches.lock:
             if active.deactivate(recorder):
                 self.clear()
+            else:
+                self.stance.unwant(recorder)
 
     def clear(self) -> None:
         """Take everything out."""
         with self.patches.lock:
+            self.stance.clear()
             self.watcher.remove()
             self.families.forget()
             self.patches.undo_all()
@@ -61,6 +72,8 @@ class Attachment:
                     recorder.describer.learn_torch()
                 if active.recorders:
                     self.families.attach()
+                    compiled.attach(self.patches)
+                    self.stance.settle()
             except Exception as error:  # the host's import goes on
                 active.fault(f"arrival of {name}", error)
 

@@ -6,19 +6,25 @@ long and is left to the end.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..describe import Habit, Table, dict_of_class, file_name, mro_of, never, not_kept
-from ..events import UNKNOWN, Place, Site, Visit, returned
+from ..events import BACKWARD, UNKNOWN, Place, Site, Visit, returned
 from . import active, torch_call
 from .known import Breed, Known
 from .target import Locator, Target
 
 if TYPE_CHECKING:
     from .recorder import Recorder
+
+NO_TASK = -1
+"""What autograd answers in a thread where it does not run."""
 
 
 class Callees:
@@ -31,6 +37,7 @@ class Callees:
         self.visits: Table[Visit] = Table()
         self.locator = locator
         self._lines: dict[int, Place] = {}
+        self._backward_task: Callable[[], int] | None = None
         self._read = never if shapes else not_kept
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
@@ -93,20 +100,40 @@ class Callees:
     def visit(self, known: Known, caller: FrameType | None, depth: int) -> tuple[int, int]:
         """The number of a visit from another place than the last one, and the code of its return."""
         end = returned(depth)
+        is_backward = self._is_backward()
+        site = self._site_in_backward(known.site) if is_backward else known.site
         if caller is not None:
             for relay in known.breed.relays:
                 if caller is not None and caller.f_code is relay:
                     caller = caller.f_back
         if caller is None:  # the first function of a thread that was not started by `threading`
-            return self.visits.number(Visit(known.site, UNKNOWN, depth)), end
+            return self.visits.number(Visit(site, UNKNOWN, depth)), end
         code, instruction = caller.f_code, caller.f_lasti
         place = self.callers.numbers.get((id(code), instruction))
         if place is None:
             # The row keeps the code object, so its id stays its own for as long as the recording lasts.
             place = self.callers.add((id(code), instruction), (code, instruction))
-        visit = self.visits.number(Visit(known.site, place, depth))
-        known.caller = code, instruction, depth, visit, end
+        visit = self.visits.number(Visit(site, place, depth))
+        if not is_backward:  # the next call may come from the same line and not from autograd
+            known.caller = code, instruction, depth, visit, end
         return visit, end
+
+    def _is_backward(self) -> bool:
+        """Whether autograd is running backward in this thread; asked of calls not like the last one only.
+
+        The first call of what a checkpoint runs again is none: the stack above it is not that of the forward.
+        """
+        task = self._backward_task
+        if task is None:
+            engine = getattr(sys.modules.get("torch"), "_C", None)
+            if engine is None:
+                return False
+            task = self._backward_task = getattr(engine, "_current_graph_task_id", _no_task)
+        return task() != NO_TASK
+
+    def _site_in_backward(self, site: int) -> int:
+        found = self.sites.rows[site]
+        return self.sites.number(replace(found, during=BACKWARD)) if found.kind == "module" else site
 
     def forget(self) -> None:
         """Let go of the host's classes."""
@@ -123,6 +150,11 @@ class Callees:
                 lines[number] = _place(*caller)
         nowhere = Place("?", 0)  # a caller that another thread is just storing
         return [lines.get(number, nowhere) for number in range(max(lines, default=-1) + 1)]
+
+
+def _no_task() -> int:
+    """The answer of a torch that has no such question."""
+    return NO_TASK
 
 
 def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:

@@ -29,6 +29,7 @@ def empty(trace: Trace, page: Page) -> Iterator[Row]:
     """The line for a trace without calls."""
     yield page.words(EMPTY, "header")
     yield from _missing(trace, page)
+    yield from _opaque(trace, page)
 
 
 def header(trace: Trace, page: Page) -> Iterator[Row]:
@@ -42,6 +43,19 @@ def header(trace: Trace, page: Page) -> Iterator[Row]:
         facts.append(_many(len(set(columns.thread)), "thread"))
     yield page.words(" · ".join(facts), "header")
     yield from _missing(trace, page)
+    yield from _opaque(trace, page)
+
+
+def _opaque(trace: Trace, page: Page) -> Iterator[Row]:
+    """How often compiled code ran, of which only the outside is seen."""
+    inside = sum("compiled" in facts for facts in trace.columns.facts.values())
+    outside = trace.meta.get("compiled_regions", 0)
+    facts = [f"in {_many(inside, 'call')}"] if inside else []
+    if type(outside) is int and outside:
+        facts.append(f"{_many(outside, 'time')} outside")
+    if facts:
+        words = f"compiled code unseen {', '.join(facts)} · see_through_compile=True"
+        yield page.words(words, "warning")
 
 
 def _missing(trace: Trace, page: Page) -> Iterator[Row]:
