@@ -13,10 +13,13 @@ from contextlib import AbstractContextManager
 from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
 from ..recorder import Recorder, active
-from . import compiled
+from . import checkpoints, compiled
 from .families import Families, Family
 from .followed import Root
 from .stance import Stance
+
+_PARTS = (compiled.DYNAMO, checkpoints.MODULE)
+"""Parts of torch.  The second comes while torch itself is being loaded: nothing else can be patched yet."""
 
 
 class Attachment:
@@ -27,7 +30,7 @@ class Attachment:
         self.families = Families(self.patches, families)
         self.stance = Stance()
         self.watcher = Watcher(
-            [*self.families.modules, compiled.DYNAMO],
+            [*self.families.modules, *_PARTS],
             self._arrived,
             {compiled.DYNAMO: self._lift_module_call},
         )
@@ -38,8 +41,7 @@ class Attachment:
             try:
                 active.activate(recorder)
                 self.watcher.install()
-                self.families.attach()
-                compiled.attach(self.patches)
+                self._attach()
                 if see_through_compile:
                     self.stance.want(recorder)
                 for root in roots:
@@ -65,14 +67,20 @@ class Attachment:
             self.families.forget()
             self.patches.undo_all()
 
+    def _attach(self, families: bool = True) -> None:
+        if families:
+            self.families.attach()
+        compiled.attach(self.patches)
+        checkpoints.attach(self.patches)
+
     def _arrived(self, name: str) -> None:
         with self.patches.lock:
             try:
-                for recorder in active.recorders:
+                whole = name not in _PARTS
+                for recorder in active.recorders if whole else ():
                     recorder.describer.learn_torch()
                 if active.recorders:
-                    self.families.attach()
-                    compiled.attach(self.patches)
+                    self._attach(families=whole)
                     self.stance.settle()
             except Exception as error:  # the host's import goes on
                 active.fault(f"arrival of {name}", error)

@@ -6,10 +6,8 @@ long and is left to the end.
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import replace
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
@@ -17,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 from ..describe import Habit, Table, dict_of_class, file_name, mro_of, never, not_kept
 from ..events import BACKWARD, UNKNOWN, Place, Site, Visit, returned
 from . import active, torch_call
-from .known import Breed, Known
+from .backward import Backward
+from .known import NOWHERE, Breed, Known
 from .target import Locator, Target
 
 if TYPE_CHECKING:
     from .recorder import Recorder
-
-NO_TASK = -1
-"""What autograd answers in a thread where it does not run."""
 
 
 class Callees:
@@ -37,7 +33,7 @@ class Callees:
         self.visits: Table[Visit] = Table()
         self.locator = locator
         self._lines: dict[int, Place] = {}
-        self._backward_task: Callable[[], int] | None = None
+        self._backward = Backward()
         self._read = never if shapes else not_kept
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
@@ -64,7 +60,7 @@ class Callees:
         breed = self._breed(target, type(it))
         known = Known(
             recorder=recorder,
-            site=self.sites.number(site),
+            site=self._site(site, self._backward.runs()),
             may_begin=may_begin,
             breed=breed,
             is_plain=breed.is_plain and torch_call.is_plain(it),
@@ -100,8 +96,10 @@ class Callees:
     def visit(self, known: Known, caller: FrameType | None, depth: int) -> tuple[int, int]:
         """The number of a visit from another place than the last one, and the code of its return."""
         end = returned(depth)
-        is_backward = self._is_backward()
-        site = self._site_in_backward(known.site) if is_backward else known.site
+        is_backward = self._backward.runs()
+        site = known.site
+        if is_backward or self.sites.rows[site].during:
+            site = self._site(self.sites.rows[site], is_backward)
         if caller is not None:
             for relay in known.breed.relays:
                 if caller is not None and caller.f_code is relay:
@@ -118,22 +116,17 @@ class Callees:
             known.caller = code, instruction, depth, visit, end
         return visit, end
 
-    def _is_backward(self) -> bool:
-        """Whether autograd is running backward in this thread; asked of calls not like the last one only.
+    def _site(self, site: Site, is_backward: bool) -> int:
+        """The number of a site; that of a module is another one in backward."""
+        during = BACKWARD if is_backward and site.kind == "module" else None
+        return self.sites.number(site if site.during == during else replace(site, during=during))
 
-        The first call of what a checkpoint runs again is none: the stack above it is not that of the forward.
-        """
-        task = self._backward_task
-        if task is None:
-            engine = getattr(sys.modules.get("torch"), "_C", None)
-            if engine is None:
-                return False
-            task = self._backward_task = getattr(engine, "_current_graph_task_id", _no_task)
-        return task() != NO_TASK
-
-    def _site_in_backward(self, site: int) -> int:
-        found = self.sites.rows[site]
-        return self.sites.number(replace(found, during=BACKWARD)) if found.kind == "module" else site
+    def forget_callers(self, depth: int) -> None:
+        """The next call of each callee at `depth` is not like the last one."""
+        for book in list(self._books.values()):
+            for known in list(book.values()):
+                if known.caller[2] == depth:
+                    known.caller = NOWHERE
 
     def forget(self) -> None:
         """Let go of the host's classes."""
@@ -150,11 +143,6 @@ class Callees:
                 lines[number] = _place(*caller)
         nowhere = Place("?", 0)  # a caller that another thread is just storing
         return [lines.get(number, nowhere) for number in range(max(lines, default=-1) + 1)]
-
-
-def _no_task() -> int:
-    """The answer of a torch that has no such question."""
-    return NO_TASK
 
 
 def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:

@@ -154,6 +154,11 @@ class Recorder:
         if writer.rows[-3:] != row:  # a loop over a compiled function says it once
             writer.rows += row
 
+    def forget_callers(self) -> None:
+        """A checkpointed forward is about to run again: its first call is to be looked at closely."""
+        writer = getattr(self.local, "writer", None)
+        self.callees.forget_callers(0 if writer is None else writer.depth)
+
     # --- what happens every few thousand calls --------------------------------------------------
 
     def goes_on(self, writer: Writer, number: int) -> bool:

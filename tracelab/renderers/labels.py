@@ -183,11 +183,19 @@ def _step_label(outline: Outline, line: Line) -> Label:
     if line.count > 1:
         parts.append(Part(f" ×{line.count}", "count"))
     if not seen:
-        why = "dropped?" if outline.trace.dropped else "compiled?"
-        why = "compiled" if outline.marks.opaque(line.parent) else why
-        parts.append(Part(f"  model call not recorded ({why})", "warning"))
+        parts.append(Part(f"  model call not recorded ({_why_unseen(outline, line)})", "warning"))
     parts += _lengths([step.cache_before for step in line.steps])
     return Label(parts, _shapes(outline, line))
+
+
+def _why_unseen(outline: Outline, line: Line) -> str:
+    """Why a pass may have no model call: what was captured before the trace hands on no call to us."""
+    if outline.marks.opaque(line.parent):
+        return "compiled"
+    options = outline.trace.meta.get("options")
+    if isinstance(options, dict) and options.get("see_through_compile"):
+        return "compiled before the trace?"
+    return "dropped?" if outline.trace.dropped else "compiled?"
 
 
 def _repeat_label(outline: Outline, line: Line) -> Label:
