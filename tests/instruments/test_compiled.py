@@ -126,23 +126,23 @@ def test_calls_between_two_graphs_are_seen() -> None:
     assert "partly compiled" in str(trace)
 
 
-def test_two_equal_calls_one_compiled_and_one_not_do_not_share_a_line() -> None:
+def test_compiled_calls_do_not_share_a_line_with_their_neighbours() -> None:
     class Model(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.a, self.b, self.c = nn.Identity(), nn.Identity(), nn.Identity()
+            self.a, self.b, self.c, self.d = nn.Identity(), nn.Identity(), nn.Identity(), nn.Identity()
             self.b.compile(backend="eager")
+            self.c.compile(backend="eager")
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.c(self.b(self.a(x)))
+            return self.d(self.c(self.b(self.a(x))))
 
     model = Model()
     model(X)
     with tracelab.trace() as trace:
         model(X)
     marked = [line for line in str(trace).splitlines() if "compiled:" in line]
-    assert len(marked) == 1
-    assert marked[0].startswith("├ b Identity")
+    assert [line[:12] for line in marked] == ["├ b Identity", "├ c Identity"]
 
 
 def test_export_is_no_compiled_code() -> None:
