@@ -14,6 +14,7 @@ from tests.analyses.recorded import (
     whisper,
 )
 from tests.builders import build, build_threads, call, t
+from tracelab.analyses.steps import unseen_passes
 from tracelab.calls import Step, Trace
 from tracelab.values import CacheSpec, ContainerSpec, ScalarSpec, TensorSpec
 
@@ -216,6 +217,8 @@ def test_a_compiled_pass_has_a_number_but_no_step() -> None:
         method("_sample", method("_prefill", llama_forward(1, 5, 0)), *after_forward(), *unseen, *seen)
     )
     assert table(trace, "index", "phase", "cache_after") == [(0, "prefill", 5), (2, "decode", 7)]
+    assert unseen_passes(trace) == 1
+    assert [unseen_passes(one) for one in (assisted(), build(llama_generate(decode=2)), build())] == [0, 0, 0]
 
 
 def test_cache_after_comes_from_the_next_step_where_the_output_has_none() -> None:

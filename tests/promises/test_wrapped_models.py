@@ -8,6 +8,7 @@ and `tests/recorder/test_backward.py`.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -25,6 +26,7 @@ from torch.utils.checkpoint import checkpoint
 
 import tracelab
 from tracelab.calls import Trace
+from tracelab.renderers.steps import show_steps
 
 from . import ranks
 from .figures import Figures
@@ -187,6 +189,9 @@ def test_the_forward_that_generate_compiles_is_said_to_be_opaque() -> None:
     assert loop.facts["compiled"] is True
     assert [step.phase for step in trace.steps()] == ["prefill"]
     assert "model call not recorded (compiled)" in str(trace)
+    table = io.StringIO()
+    show_steps(trace, file=table)
+    assert "3 steps more: no model call was recorded in them" in table.getvalue()
     with tracelab.trace(see_through_compile=True) as trace:
         assert torch.equal(generating(llama()), expected)
     assert [step.cache_before for step in trace.steps()] == [0, 4, 5, 6]
