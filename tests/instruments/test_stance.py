@@ -34,7 +34,8 @@ def compiled_once() -> None:
 
 @pytest.fixture(autouse=True)
 def door_and_stance() -> Any:
-    """Both are what they were, whatever a test did."""
+    """Both are what they were, whatever a test did; none hits a limit that others have used up."""
+    torch._dynamo.reset()
     door, stance = dynamo()._callback_from_stance, dynamo()._stance
     assert stance.stance == "default"
     yield
