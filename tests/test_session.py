@@ -353,6 +353,7 @@ def test_what_a_trace_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         "depth": 2,
         "times": "exact",
         "limit": 7,
+        "see_through_compile": False,
     }
     assert meta["python"] == ".".join(map(str, sys.version_info[:3]))
     assert meta["torch"] == torch.__version__

@@ -36,6 +36,9 @@ BASE = -(1 << 40)
 KINDS = ("module", "method", "function", "loss", "backward", "optimizer", "line")
 """What a call can be a call of."""
 
+BACKWARD = "backward"
+"""What autograd does when it makes a checkpointed module run again."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 
@@ -62,6 +65,7 @@ class Site:
     of the `*` parameter.
     `container`: path of the nearest enclosing module that has a forward of its own: the one that
     should be on the stack when this module is called.  `aliases`: further paths of a shared module.
+    `during`: `BACKWARD` where autograd was running backward when the call was made.
     """
 
     kind: str
@@ -76,6 +80,7 @@ class Site:
     varargs: str | None = None
     container: str | None = None
     aliases: tuple[str, ...] = ()
+    during: str | None = None
 
     @property
     def name(self) -> str:

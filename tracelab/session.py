@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .calls import Columns, Trace
 from .describe import Describer
 from .errors import SetupError
-from .instruments import FAMILIES, Attachment, Sites, followed
+from .instruments import FAMILIES, Attachment, Sites, followed, path_of_rank
 from .recorder import Recorder, active, price_of_a_call
 
 if TYPE_CHECKING:
@@ -70,14 +70,15 @@ class Session:
             shapes=options["shapes"],
         )
         if self._file is not None:  # refused before anything is patched
-            stream = _streamed(self._file, recorder, self._sites, options)
+            path = path_of_rank(self._file, self._sites.rank.look())
+            stream = _streamed(path, recorder, self._sites, options)
             self._finish = weakref.finalize(self, stream.finish)
         self._recorder = recorder
         self._trace = Trace(pull=self._columns)
         # A session that nobody leaves ends when nobody holds it any more.
         self._end = weakref.finalize(self, _attachment.end, self._recorder)
         try:
-            _attachment.begin(self._recorder, roots)
+            _attachment.begin(self._recorder, roots, options["see_through_compile"])
         except BaseException:
             self._finish()
             raise
@@ -99,7 +100,8 @@ class Session:
 
     def _remember(self) -> None:
         """Note what is known of the run, as it is now: the trace may be read much later."""
-        self._meta = _meta(self._options)
+        assert self._recorder is not None  # it has been entered
+        self._meta = _meta(self._options, self._recorder, self._sites)
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
@@ -117,7 +119,7 @@ class Session:
             if self._folded is None or self._folded[0] != size:
                 if self._ended is not None:
                     recorder.settle()
-                seen = recorder.recording(self._meta or _meta(self._options))
+                seen = recorder.recording(self._meta or _meta(self._options, recorder, self._sites))
                 seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
                 self._folded = size, fold(seen, self._ended or perf_counter_ns())
             return self._folded[1]
@@ -132,6 +134,7 @@ def trace(
     times: str = EXACT,
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
+    see_through_compile: bool = False,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
 
@@ -144,8 +147,11 @@ def trace(
     times: "exact" keeps the times of every call.  "summary" keeps, of calls inside steps that repeat, count,
         total, minimum and maximum; their start and duration are then means.  Steps keep their own times.
     file: a new `.jsonl` file that is written while the program runs, twice a second; `tracelab.load` reads it
-        at any moment, also after the process was killed.
+        at any moment, also after the process was killed.  In a distributed run each process writes its own:
+        `{rank}` in the name becomes its rank (0 where there is only one process).
     limit: number of calls kept; what is over it is counted as dropped.
+    see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
+        that the calls in it are seen; without it a call that runs compiled code says so.
 
     Raises SetupError, with nothing patched, for a root or an option that cannot be used.
     """
@@ -173,6 +179,7 @@ def trace(
         "depth": depth,
         "times": times,
         "limit": limit,
+        "see_through_compile": bool(see_through_compile),
     }
     return Session(roots, options, target)
 
@@ -230,7 +237,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     version()  # looked up here: a fork while another thread imports would leave the child a held lock
 
     def seen() -> Recording:
-        found = recorder.running(_meta(options))
+        found = recorder.running(_meta(options, recorder, sites))
         found.sites = [sites.roots.settle(site) for site in found.sites]
         return found
 
@@ -239,7 +246,7 @@ def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, An
     return stream
 
 
-def _meta(options: dict[str, Any]) -> dict[str, Any]:
+def _meta(options: dict[str, Any], recorder: Recorder, sites: Sites) -> dict[str, Any]:
     """What a reader needs to know of the run; nothing of the machine's or the user's name."""
     meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
     for name in ("torch", "transformers", "tokenizers"):
@@ -247,9 +254,11 @@ def _meta(options: dict[str, Any]) -> dict[str, Any]:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
     meta["options"] = options
     meta["call_cost_ns"] = price_of_a_call()
-    rank = os.environ.get("RANK", "")
-    if rank.isascii() and rank.isdigit():
-        meta["rank"] = int(rank)
+    rank, compiled = sites.rank.look(), recorder.compiled.read()
+    if rank is not None:
+        meta["rank"] = rank
+    if compiled:
+        meta["compiled_regions"] = compiled
     return meta
 
 

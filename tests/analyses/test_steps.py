@@ -14,6 +14,7 @@ from tests.analyses.recorded import (
     whisper,
 )
 from tests.builders import build, build_threads, call, t
+from tracelab.analyses.steps import unseen_passes
 from tracelab.calls import Step, Trace
 from tracelab.values import CacheSpec, ContainerSpec, ScalarSpec, TensorSpec
 
@@ -231,6 +232,13 @@ def test_a_compiled_pass_is_a_step_that_says_so() -> None:
     ]
     assert [step.facts.get("compiled") for step in trace.steps()] == [None, True, None]
     assert trace.steps()[1].call.function == "prepare_inputs_for_generation"
+    assert [unseen_passes(one) for one in (trace, assisted(), build())] == [0, 0, 0]
+
+
+def test_a_pass_of_which_nothing_is_known_is_counted() -> None:
+    lost = [method("prepare_inputs_for_generation")]  # the trace was full before it was closed
+    trace = build(method("_sample", method("_prefill", llama_forward(1, 5, 0)), *after_forward(), *lost))
+    assert unseen_passes(trace) == 1
 
 
 def test_cache_after_comes_from_the_next_step_where_the_output_has_none() -> None:

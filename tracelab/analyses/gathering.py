@@ -58,7 +58,8 @@ class Gatherer:
             return HELPERS
         site = self.columns.sites[self.columns.site[row]]
         leaf = site.kind == "module" and bool(site.path) and line.count == 1 and not line.expandable
-        return LEAVES if leaf and self.columns.status[row] == OK else ""
+        marked = self.marks.opaque(row) or self.marks.again(row)
+        return LEAVES if leaf and not marked and self.columns.status[row] == OK else ""
 
     def _same_leaf(self, last: Line, line: Line) -> bool:
         return self.keys.own_exact(last.rows[0]) == self.keys.own_exact(line.rows[0])

@@ -18,7 +18,7 @@ Reading = Callable[[Spec], Hashable]
 
 def kind_of(site: Site) -> Hashable:
     """What must be the same in two equal calls, whatever they were given."""
-    return site.kind, site.owner, site.defined_in, site.function, site.root
+    return site.kind, site.owner, site.defined_in, site.function, site.root, site.during
 
 
 class Likeness:
@@ -28,18 +28,20 @@ class Likeness:
         self._columns = columns
         self._reading = reading
         self._specs: dict[int, Hashable] = {}
-        self._known: dict[tuple[int, int, int, int, int], int] = {}
+        self._known: dict[tuple[int, int, int, int, int, bool], int] = {}
         self._numbers: dict[Hashable, int] = {}
 
     def number(self, row: int) -> int:
         """The number of one call."""
         columns = self._columns
+        compiled = "compiled" in columns.facts.get(row, ())
         facts = (
             columns.site[row],
             columns.inputs[row],
             columns.output[row],
             columns.status[row],
             columns.error[row],
+            compiled,
         )
         found = self._known.get(facts)
         if found is None:
@@ -47,7 +49,9 @@ class Likeness:
             found = self._known[facts] = self._numbers.setdefault(whole, len(self._numbers))
         return found
 
-    def _whole(self, site: int, inputs: int, output: int, status: int, error: int) -> Hashable:
+    def _whole(
+        self, site: int, inputs: int, output: int, status: int, error: int, compiled: bool
+    ) -> Hashable:
         columns = self._columns
         given: Hashable = None
         if inputs != UNKNOWN:
@@ -55,7 +59,7 @@ class Likeness:
             named = tuple((name, self._spec(number)) for name, number in signature.keywords)
             given = (tuple(self._spec(number) for number in signature.positional), named)
         came = None if output == UNKNOWN else self._spec(output)
-        return kind_of(columns.sites[site]), given, came, status, error
+        return kind_of(columns.sites[site]), given, came, status, error, compiled
 
     def _spec(self, number: int) -> Hashable:
         if number not in self._specs:

@@ -3,6 +3,8 @@
     size    how many calls stand below it (and may be shown)
     chain   it is, or leads to, a decoding loop: the way from the user's line to the steps
     small   a method call that ran no module and failed nowhere: a helper
+    opaque  it has run compiled code, whose calls nobody sees
+    again   autograd has made it, to run a checkpointed forward a second time
     levels  how many levels of lines stand below it; between a loop and its calls stands a line for each step
 
 They are found when they are asked for: the ways to the loops by climbing from each loop, a helper by
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 
-from ..calls import OK
+from ..calls import OK, made_by_autograd
 from ..events import UNKNOWN
 from .upwards import upwards
 from .visible import Visible
@@ -62,7 +64,19 @@ class Marks:
     def _helps(self, row: int) -> bool:
         columns = self._columns
         helper = columns.sites[columns.site[row]].kind in ("method", "function")
-        return helper and columns.status[row] == OK and row not in self._ways
+        return helper and columns.status[row] == OK and row not in self._ways and not self.opaque(row)
+
+    def opaque(self, row: int) -> bool:
+        """Whether a row has run compiled code."""
+        return "compiled" in self._columns.facts.get(row, ())
+
+    def again(self, row: int) -> bool:
+        """Whether a row was called by autograd itself."""
+        return row in self._again
+
+    @cached_property
+    def _again(self) -> frozenset[int]:
+        return frozenset(made_by_autograd(self._columns))
 
     def levels(self, row: int) -> int:
         """How many levels of lines there are below a row."""

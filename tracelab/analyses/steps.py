@@ -65,6 +65,14 @@ def rows_in_step(trace: Trace, index: int) -> list[int]:
     return passes(trace).rows_in(index) if index >= 0 else []
 
 
+def unseen_passes(trace: Trace) -> int:
+    """How many passes of decoding loops left no model call: compiled, or dropped."""
+    scan, columns = passes(trace), trace.columns
+    seen = {(step.loop.id, step.index) for step in steps(trace)}
+    passed = {(row, scan.index_of[child]) for row in scan.loops for child in columns.children_of(row)}
+    return len({one for one in passed if one[1] >= 0} - seen)
+
+
 class Pass(NamedTuple):
     """What is known of one pass of a loop before its neighbours are looked at."""
 

@@ -6,6 +6,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
 
     columns   the stored form
     index     who stands below whom in it
+    again     what autograd has called
     call      one call, a view of one row
     step      one pass of an outer loop
     quiet     making a million calls at once
@@ -14,6 +15,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
 
 from __future__ import annotations
 
+from .again import made_by_autograd
 from .call import Call, Times, bind, inert, is_below
 from .choice import Choice, Choices, Stage
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
@@ -45,5 +47,6 @@ __all__ = [
     "bind",
     "inert",
     "is_below",
+    "made_by_autograd",
     "quiet",
 ]

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..events import UNKNOWN, Place, Signature, Site
 from ..values import Spec
+from .again import facts_of_backward
 from .columns import STATUSES, Columns
 
 
@@ -136,9 +137,15 @@ class Call:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Plain numbers and words: what an instrument derived at the moment of the call, and of a `generate`
-        also what its loop tells (`mode`, `beams`, `return_sequences`, `stopped_by`)."""
-        return {**self._trace.columns.facts.get(self.id, {}), **self._trace.derived_facts(self)}
+        """Plain numbers and words: what an instrument derived at the moment of the call.
+
+        `compiled`: it has run compiled code, whose calls nobody sees.  `recomputed`: a checkpoint made it
+        run a second time, in backward.  A `generate` also has what its loop tells (`mode`, `beams`,
+        `return_sequences`, `stopped_by`).
+        """
+        columns = self._trace.columns
+        found = {**columns.facts.get(self.id, {}), **facts_of_backward(columns, self.id)}
+        return {**found, **self._trace.derived_facts(self)}
 
     # --- how it went ----------------------------------------------------------------------------
 

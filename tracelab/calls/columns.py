@@ -49,6 +49,10 @@ class Columns:
     def __len__(self) -> int:
         return len(self.site)
 
+    def forwards(self) -> frozenset[tuple[object, ...]]:
+        """Which modules were called outside of backward; nothing where no call was made in backward."""
+        return self._index.forwards(self.sites)
+
     # --- what an analysis asks, so that it need not visit every row ---------------------------------
 
     def children_of(self, row: int) -> Sequence[int]:

@@ -8,18 +8,20 @@ columns, so a copy or pickle begins without them; a trace that has grown has the
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
-from ..events import UNKNOWN
+from ..events import UNKNOWN, Site
 
 
 class Index:
     """Children and subtree sizes by row."""
 
-    __slots__ = ("_children", "_sizes")
+    __slots__ = ("_children", "_forwards", "_sizes")
 
     def __init__(self) -> None:
         self._children: list[list[int]] = [[]]
         self._sizes = array("i")
+        self._forwards: tuple[int, frozenset[tuple[object, ...]]] = 0, frozenset()
 
     def __reduce__(self) -> tuple[type[Index], tuple[()]]:
         return Index, ()
@@ -42,3 +44,10 @@ class Index:
                     sizes[parent[row]] += sizes[row] + 1
             self._sizes = sizes
         return self._sizes
+
+    def forwards(self, sites: Sequence[Site]) -> frozenset[tuple[object, ...]]:
+        """The callables that were called outside of backward; none where nothing was called in backward."""
+        if self._forwards[0] != len(sites):
+            known = [(one.root, one.path, one.owner, one.function) for one in sites if one.during is None]
+            self._forwards = len(sites), frozenset(known if len(known) < len(sites) else ())
+        return self._forwards[1]

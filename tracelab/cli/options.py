@@ -22,7 +22,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def output_option(command: Command) -> Command:
     """`-o FILE`: where the trace is written."""
     return click.option(
-        "-o", "--output", metavar="FILE", help="Write the trace: .json or .json.gz, or - for stdout."
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write the trace: .json or .json.gz, or - for stdout; {rank} stands for the rank.",
     )(command)
 
 
@@ -70,10 +73,11 @@ def strict_filter() -> Iterator[None]:
 def check_output(output: str | None) -> None:
     """Refuse an output file that could not be written, before a script has run for an hour."""
     from ..exporters import STANDARD, SUFFIXES
+    from ..instruments import path_of_rank
 
     if output is None or output == STANDARD:
         return
-    path = Path(output)
+    path = Path(path_of_rank(output, None))
     if not path.name.lower().endswith(tuple(SUFFIXES)):
         raise TracelabError(f"cannot write {output!r}: the known suffixes are {', '.join(SUFFIXES)}")
     if path.is_dir():

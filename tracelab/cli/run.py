@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..calls import Trace
     from ..script import Program
 
+RECORDING = ("values", "stats", "limit", "see_through_compile")
+"""The options that are those of `trace()`; the others say how the tree is shown."""
+
 
 @click.command(
     short_help="Trace a script as it is, then show its calls.",
@@ -41,6 +44,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Calls kept.",
 )
+@click.option(
+    "--see-through-compile", is_flag=True, help="Run compiled code as plain Python, so that it is seen."
+)
 @click.option("--quiet", is_flag=True, help="Show no tree.")
 @view_options
 @click.argument("script")
@@ -57,7 +63,7 @@ def run(
 
     check_output(output)
     program = find(script, list(arguments), module=module)
-    recording = {name: options.pop(name) for name in ("values", "stats", "limit")}
+    recording = {name: options.pop(name) for name in RECORDING}
     target = output if output in (None, "-") else os.path.abspath(output)  # noqa: PTH100 (a text stays one)
     return lambda: _trace(program, recording, None if quiet else options, target)
 
@@ -86,10 +92,12 @@ def _trace(
 
 def _write(recorded: Trace, output: str | None) -> bool:
     """Write the trace; a failure is said, and may not hide how the script ended."""
+    from ..instruments import path_of_rank
+
     if output is None:
         return True
     try:
-        recorded.save(output)
+        recorded.save(output if output == "-" else path_of_rank(output, recorded.meta.get("rank")))
     except (Exception, KeyboardInterrupt) as error:
         refuse(f"the trace was not written to {output!r}: {type(error).__name__}: {error}")
         return False

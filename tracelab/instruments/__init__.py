@@ -6,6 +6,7 @@ from . import generation, modules, pipelines, tokenizers
 from .attachment import Attachment
 from .families import Family
 from .followed import Root, resolve
+from .ranks import path_of_rank
 from .sites import Sites
 
 FAMILIES: tuple[Family, ...] = (
@@ -21,4 +22,4 @@ def followed(given: object) -> Root:
     return resolve(given, FAMILIES)
 
 
-__all__ = ["FAMILIES", "Attachment", "Family", "Root", "Sites", "followed"]
+__all__ = ["FAMILIES", "Attachment", "Family", "Root", "Sites", "followed", "path_of_rank"]

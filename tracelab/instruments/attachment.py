@@ -13,8 +13,13 @@ from contextlib import AbstractContextManager
 from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
 from ..recorder import Recorder, active
+from . import checkpoints, compiled
 from .families import Families, Family
 from .followed import Root
+from .stance import Stance
+
+_PARTS = (compiled.DYNAMO, checkpoints.MODULE)
+"""Parts of torch.  The second comes while torch itself is being loaded: nothing else can be patched yet."""
 
 
 class Attachment:
@@ -23,17 +28,22 @@ class Attachment:
     def __init__(self, families: tuple[Family, ...]) -> None:
         self.patches = Patches()
         self.families = Families(self.patches, families)
+        self.stance = Stance()
         self.watcher = Watcher(
-            self.families.modules, self._arrived, {"torch._dynamo": self._lift_module_call}
+            [*self.families.modules, *_PARTS],
+            self._arrived,
+            {compiled.DYNAMO: self._lift_module_call},
         )
 
-    def begin(self, recorder: Recorder, roots: Sequence[Root]) -> None:
+    def begin(self, recorder: Recorder, roots: Sequence[Root], see_through_compile: bool = False) -> None:
         """Report to `recorder` from now on; nothing is left behind if that fails."""
         with self.patches.lock:
             try:
                 active.activate(recorder)
                 self.watcher.install()
-                self.families.attach()
+                self._attach()
+                if see_through_compile:
+                    self.stance.want(recorder)
                 for root in roots:
                     if root.holder is not None:
                         self.families.follow(root.holder, root.name)
@@ -46,21 +56,32 @@ class Attachment:
         with self.patches.lock:
             if active.deactivate(recorder):
                 self.clear()
+            else:
+                self.stance.unwant(recorder)
 
     def clear(self) -> None:
         """Take everything out."""
         with self.patches.lock:
+            self.stance.clear()
             self.watcher.remove()
             self.families.forget()
             self.patches.undo_all()
 
+    def _attach(self, families: bool = True) -> None:
+        if families:
+            self.families.attach()
+        compiled.attach(self.patches)
+        checkpoints.attach(self.patches)
+
     def _arrived(self, name: str) -> None:
         with self.patches.lock:
             try:
-                for recorder in active.recorders:
+                whole = name not in _PARTS
+                for recorder in active.recorders if whole else ():
                     recorder.describer.learn_torch()
                 if active.recorders:
-                    self.families.attach()
+                    self._attach(families=whole)
+                    self.stance.settle()
             except Exception as error:  # the host's import goes on
                 active.fault(f"arrival of {name}", error)
 

@@ -17,6 +17,7 @@ from ..events import Site
 from ..recorder import Target
 from .experts import implementation
 from .origin import Origin, origin
+from .ranks import Rank
 from .roots import Roots, Stand
 
 
@@ -25,6 +26,7 @@ class Sites:
 
     def __init__(self, follow: Sequence[Any] = ()) -> None:
         self.roots = Roots()
+        self.rank = Rank()
         self.everything = not follow
         self._followed: dict[int, Any] = {}
         self._modules: list[weakref.ref[Any]] = []
@@ -33,6 +35,7 @@ class Sites:
 
     def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
         """The site of `target` on the object `it`, and whether a call tree may begin here."""
+        self.rank.look()
         stand = self.roots.stand(it) if target.by_object and _is_module(it) else None
         owner, is_module = _owner(target, it), target.kind == "module"
         found = _forward_origin(it, owner) if is_module else _method_origin(target, owner)

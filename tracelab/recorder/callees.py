@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
+from dataclasses import replace
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..describe import Habit, Table, dict_of_class, file_name, mro_of, never, not_kept
-from ..events import UNKNOWN, Place, Site, Visit, returned
+from ..events import BACKWARD, UNKNOWN, Place, Site, Visit, returned
 from . import active, torch_call
-from .known import Breed, Known
+from .backward import Backward
+from .known import NOWHERE, Breed, Known
 from .target import Locator, Target
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Callees:
         self.visits: Table[Visit] = Table()
         self.locator = locator
         self._lines: dict[int, Place] = {}
+        self._backward = Backward()
         self._read = never if shapes else not_kept
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
@@ -57,7 +60,7 @@ class Callees:
         breed = self._breed(target, type(it))
         known = Known(
             recorder=recorder,
-            site=self.sites.number(site),
+            site=self._site(site, self._backward.runs()),
             may_begin=may_begin,
             breed=breed,
             is_plain=breed.is_plain and torch_call.is_plain(it),
@@ -93,20 +96,37 @@ class Callees:
     def visit(self, known: Known, caller: FrameType | None, depth: int) -> tuple[int, int]:
         """The number of a visit from another place than the last one, and the code of its return."""
         end = returned(depth)
+        is_backward = self._backward.runs()
+        site = known.site
+        if is_backward or self.sites.rows[site].during:
+            site = self._site(self.sites.rows[site], is_backward)
         if caller is not None:
             for relay in known.breed.relays:
                 if caller is not None and caller.f_code is relay:
                     caller = caller.f_back
         if caller is None:  # the first function of a thread that was not started by `threading`
-            return self.visits.number(Visit(known.site, UNKNOWN, depth)), end
+            return self.visits.number(Visit(site, UNKNOWN, depth)), end
         code, instruction = caller.f_code, caller.f_lasti
         place = self.callers.numbers.get((id(code), instruction))
         if place is None:
             # The row keeps the code object, so its id stays its own for as long as the recording lasts.
             place = self.callers.add((id(code), instruction), (code, instruction))
-        visit = self.visits.number(Visit(known.site, place, depth))
-        known.caller = code, instruction, depth, visit, end
+        visit = self.visits.number(Visit(site, place, depth))
+        if not is_backward:  # the next call may come from the same line and not from autograd
+            known.caller = code, instruction, depth, visit, end
         return visit, end
+
+    def _site(self, site: Site, is_backward: bool) -> int:
+        """The number of a site; that of a module is another one in backward."""
+        during = BACKWARD if is_backward and site.kind == "module" else None
+        return self.sites.number(site if site.during == during else replace(site, during=during))
+
+    def forget_callers(self, depth: int) -> None:
+        """The next call of each callee at `depth` is not like the last one."""
+        for book in list(self._books.values()):
+            for known in list(book.values()):
+                if known.caller[2] == depth:
+                    known.caller = NOWHERE
 
     def forget(self) -> None:
         """Let go of the host's classes."""

@@ -13,6 +13,12 @@ from ..events import UNKNOWN, Lane
 if TYPE_CHECKING:
     from .recorder import Recorder
 
+Caller = tuple[CodeType | None, int, int, int, int]
+"""Code, instruction, depth, the number of that visit and the code of its return."""
+
+NOWHERE: Caller = (None, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+"""A caller like which no call is."""
+
 
 @dataclass(eq=False, slots=True)
 class Breed:
@@ -49,7 +55,7 @@ class Known:
     gives: Habit
     reference: Any = None
     among: tuple[Recorder, ...] = ()
-    caller: tuple[CodeType | None, int, int, int, int] = (None, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+    caller: Caller = NOWHERE
 
 
 @dataclass(eq=False, slots=True)

@@ -34,6 +34,9 @@ _FAULTS_BEFORE_OFF = 100
 PORTION = 10_000
 """So many calls after the last time, what was written is packed: before, they take a megabyte."""
 
+COMPILED = "compiled"
+"""The fact of a call that has run compiled code."""
+
 FLAT = 1_000
 """A finished lane of fewer calls is not packed at all."""
 
@@ -70,6 +73,8 @@ class Recorder:
         self._shapes = shapes
         self._full = False
         self._dropped = Tally()
+        self.compiled = Tally()
+        """Compiled regions that were entered outside of every recorded call."""
         self._writers: list[Writer] = []
         self.local = threading.local()
 
@@ -156,6 +161,26 @@ class Recorder:
             writer.rows += (raised(depth), self.errors.number(self.describer.error_name(error)), now)
         except Exception as fault:
             self.fault("fail", fault)
+
+    def note_compiled(self) -> None:
+        """Compiled code is entered now, whose calls nobody sees: say so at the innermost open call."""
+        writer = getattr(self.local, "writer", None)
+        if writer is None or not writer.depth:
+            self.compiled.tick()
+            return
+        if self._full:
+            return
+        number = self.facts.numbers.get(COMPILED)
+        if number is None:
+            number = self.facts.add(COMPILED, {COMPILED: True})
+        row = [FACT, number, writer.depth - 1]
+        if writer.rows[-3:] != row:  # a loop over a compiled function says it once
+            writer.rows += row
+
+    def forget_callers(self) -> None:
+        """A checkpointed forward is about to run again: its first call is to be looked at closely."""
+        writer = getattr(self.local, "writer", None)
+        self.callees.forget_callers(0 if writer is None else writer.depth)
 
     # --- what happens every few thousand calls --------------------------------------------------
 

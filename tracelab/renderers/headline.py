@@ -29,19 +29,33 @@ def empty(trace: Trace, page: Page) -> Iterator[Row]:
     """The line for a trace without calls."""
     yield page.words(EMPTY, "header")
     yield from _missing(trace, page)
+    yield from _opaque(trace, page)
 
 
 def header(trace: Trace, page: Page) -> Iterator[Row]:
     """What was recorded, and what is missing if something is."""
     columns = trace.columns
-    facts = [_subject(trace), _many(len(columns), "call"), seconds(_took(columns) / 1e9)]
+    facts = [_subject(trace), many(len(columns), "call"), seconds(_took(columns) / 1e9)]
     steps = sum(len(loop.steps) for loop in passes(trace).loops.values())
     if steps:
-        facts.append(_many(steps, "step"))
+        facts.append(many(steps, "step"))
     if len(columns.threads) > 1:
-        facts.append(_many(len(set(columns.thread)), "thread"))
+        facts.append(many(len(set(columns.thread)), "thread"))
     yield page.words(" · ".join(facts), "header")
     yield from _missing(trace, page)
+    yield from _opaque(trace, page)
+
+
+def _opaque(trace: Trace, page: Page) -> Iterator[Row]:
+    """How often compiled code ran, of which only the outside is seen."""
+    inside = sum("compiled" in facts for facts in trace.columns.facts.values())
+    outside = trace.meta.get("compiled_regions", 0)
+    facts = [f"in {many(inside, 'call')}"] if inside else []
+    if type(outside) is int and outside:
+        facts.append(f"{many(outside, 'time')} outside")
+    if facts:
+        words = f"compiled code unseen {', '.join(facts)} · see_through_compile=True"
+        yield page.words(words, "warning")
 
 
 def _missing(trace: Trace, page: Page) -> Iterator[Row]:
@@ -50,11 +64,11 @@ def _missing(trace: Trace, page: Page) -> Iterator[Row]:
     unfinished = trace.columns.status.count(OPEN)
     facts = []
     if trace.dropped:
-        facts.append(f"{_many(trace.dropped, 'call')} dropped")
+        facts.append(f"{many(trace.dropped, 'call')} dropped")
     if trace.internal_errors:
-        facts.append(f"{_many(trace.internal_errors, 'fault')} of tracelab itself")
+        facts.append(f"{many(trace.internal_errors, 'fault')} of tracelab itself")
     if unfinished:
-        facts.append(f"{_many(unfinished, 'call')} not finished")
+        facts.append(f"{many(unfinished, 'call')} not finished")
     if trace.meta.get("unfinished"):
         facts.append("the file ends before the recording did")
     yield page.words("incomplete: " + " · ".join(facts), "warning")
@@ -65,7 +79,7 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
     recorded = len(outline.trace.columns)
     facts = []
     if outline.keep is not None:
-        facts.append(f"the filter keeps {len(outline.keep):,} of {_many(recorded, 'call')}")
+        facts.append(f"the filter keeps {len(outline.keep):,} of {many(recorded, 'call')}")
         recorded = len(outline.keep)
     if outline.folded and lines < recorded:
         facts += _hints(outline, hidden)
@@ -75,7 +89,7 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
 
 def _hints(outline: Outline, hidden: int) -> Iterator[str]:
     if hidden:
-        yield f"hidden: {_many(hidden, 'call')}"
+        yield f"hidden: {many(hidden, 'call')}"
         yield f"--depth {_levels(outline)} opens every level"
     else:
         yield "equal calls and small helpers share lines"
@@ -112,7 +126,8 @@ def _subject(trace: Trace) -> str:
     return ", ".join(names[:MODELS]) + more
 
 
-def _many(number: int, word: str) -> str:
+def many(number: int, word: str) -> str:
+    """A number of things: `1 call`, `1,200 calls`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 

@@ -29,6 +29,11 @@ from .clean import clean
 _HELPERS_NAMED = 3
 """Helpers are named to give an idea of them; `--no-fold` lists them all."""
 
+ENOUGH = "_StopRecomputationError"
+"""What leaves a checkpointed forward that autograd runs again, once it has run far enough."""
+
+OPAQUE = "compiled: what runs inside is not seen"
+
 Source = tuple[str, int]
 """File and line of a `def`."""
 
@@ -70,9 +75,10 @@ def _call_label(outline: Outline, line: Line) -> Label:
         parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
+    parts += _unusual(outline, line.rows[0])
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
-    if call.status == "error":
+    if call.status == "error" and call.error != ENOUGH:
         parts.append(Part(f"  ✗ {clean(call.error)}", "error"))
     elif call.status == "open":
         parts.append(Part("  … not finished", "warning"))
@@ -150,6 +156,21 @@ def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
     return _lengths([outline.shapes.cache_length(row) for row in line.rows])
 
 
+def _unusual(outline: Outline, row: int) -> list[Part]:
+    """What ran in a call and cannot be seen, or ran twice."""
+    call, found = Call(outline.trace, row), []
+    if outline.marks.opaque(row):
+        partly = outline.trace.columns.subtree_size(row) > 0
+        words = "partly compiled: not all that runs inside is seen" if partly else OPAQUE
+        found.append(Part(f"  {words}", "warning"))
+    if outline.marks.again(row):
+        words = "recomputed" if call.facts.get("recomputed") else "called in backward"
+        found.append(Part(f"  {words}", "note"))
+    if call.error == ENOUGH:
+        found.append(Part("  stopped there, backward has all it needs", "note", rank=1))
+    return found
+
+
 def _lengths(lengths: Sequence[int | None]) -> list[Part]:
     return [Part(f"  kv {summary(lengths)}", "shape")] if lengths and None not in lengths else []
 
@@ -162,10 +183,19 @@ def _step_label(outline: Outline, line: Line) -> Label:
     if line.count > 1:
         parts.append(Part(f" ×{line.count}", "count"))
     if not seen:
-        why = "dropped?" if outline.trace.dropped else "compiled?"
-        parts.append(Part(f"  model call not recorded ({why})", "warning"))
+        parts.append(Part(f"  model call not recorded ({_why_unseen(outline, line)})", "warning"))
     parts += _lengths([step.cache_before for step in line.steps])
     return Label(parts, _shapes(outline, line))
+
+
+def _why_unseen(outline: Outline, line: Line) -> str:
+    """Why a pass may have no model call: what was captured before the trace hands on no call to us."""
+    if outline.marks.opaque(line.parent):
+        return "compiled"
+    options = outline.trace.meta.get("options")
+    if isinstance(options, dict) and options.get("see_through_compile"):
+        return "compiled before the trace?"
+    return "dropped?" if outline.trace.dropped else "compiled?"
 
 
 def _repeat_label(outline: Outline, line: Line) -> Label:

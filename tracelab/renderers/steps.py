@@ -24,12 +24,13 @@ from rich.text import Text
 
 from ..analyses.batches import batch_text
 from ..analyses.repeats import Sizes, stretches, summary
+from ..analyses.steps import unseen_passes
 from ..calls import Call, Step, Trace
 from ..values import Dim
 from .clean import clean
 from .generations import lines_about
 from .glyphs import to_ascii
-from .headline import seconds
+from .headline import many, seconds
 from .screen import Screen
 from .theme import STYLES
 
@@ -52,12 +53,15 @@ def show_steps(
 ) -> None:
     """Print the table; `fold=False` gives each step a row of its own."""
     screen = Screen(file, width, ascii)
-    steps = trace.steps()
-    if not steps:
+    steps, unseen = trace.steps(), unseen_passes(trace)
+    if steps:
+        screen.write_table(table(steps, fold, screen.page.ascii))
+    elif not unseen:
         screen.write([screen.page.words(NO_STEPS, "note")])
-        return
-    screen.write_table(table(steps, fold, screen.page.ascii))
     screen.write(screen.page.words(line, "note") for line in lines_about(trace, screen.page.width))
+    if unseen:
+        words = f"{many(unseen, 'step')} more: no model call was recorded in them (compiled or dropped)"
+        screen.write([screen.page.words(words, "warning")])
 
 
 class Column(NamedTuple):

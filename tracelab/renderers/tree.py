@@ -110,9 +110,10 @@ def tree(
         yield from _drawn(outline, all_lines(outline, depth), page)
         return
     with quiet():
-        # Around the tree stand a header, a footer, and a line that says what is missing.
-        room = max_lines - (2 if trace.complete else 3)
-        rows = [*header(trace, page), *_drawn(outline, best_lines(outline, max(room, 3)), page)]
+        # Around the tree stand a header of one to three lines and a footer.
+        above = list(header(trace, page))
+        room = max_lines - len(above) - 1
+        rows = [*above, *_drawn(outline, best_lines(outline, max(room, 3)), page)]
     yield from rows
 
 
