@@ -153,4 +153,6 @@ def seen(value: Any, above: tuple[int, ...] = ()) -> Any:
 def seen_module(module: nn.Module, above: tuple[int, ...]) -> Any:
     """What stands on one module itself, hooks too; the weights are in the state."""
     own = {key: value for key, value in vars(module).items() if key not in ("_parameters", "_modules")}
+    # Hooks are kept under numbers that grow with each hook of the process.
+    own |= {key: list(hooks.values()) for key, hooks in own.items() if key.endswith("_hooks") and hooks}
     return type(module).__qualname__, [(key, seen(value, above)) for key, value in own.items()]
