@@ -1,8 +1,9 @@
 """All that a host could see of a piece of its own work, bit for bit, in a form that can be compared.
 
-`observe(act)` runs it and returns what it gave, the random states it left, the warnings it made (text, category,
-line), the traceback it ended in, and the settings of the process afterwards.  `seen(value)` turns one value
-into texts and tuples: a tensor becomes the digest of its bytes and the whole autograd graph behind it.
+`observe(act)` runs it and returns what it gave, the random states it left, the warnings it made (text,
+category, line), the traceback it ended in, and the settings of the process afterwards.  `seen(value)` turns
+one value into texts and tuples: a tensor becomes the digest of its bytes and the whole autograd graph behind
+it.
 """
 
 from __future__ import annotations
@@ -131,7 +132,14 @@ def seen(value: Any, above: tuple[int, ...] = ()) -> Any:
     above = (*above, id(value))
     name = f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, torch.Tensor):
-        facts = (name, str(value.dtype), tuple(value.shape), value.stride(), value.requires_grad, value.is_leaf)
+        facts = (
+            name,
+            str(value.dtype),
+            tuple(value.shape),
+            value.stride(),
+            value.requires_grad,
+            value.is_leaf,
+        )
         return (*facts, digest(value), graph(value))
     if isinstance(value, numpy.ndarray):
         return name, value.shape, str(value.dtype), hashlib.sha256(value.tobytes()).hexdigest()[:12]

@@ -2,12 +2,11 @@
 
 Every host program of `hosts` runs without a trace and in one of every mode; what it gave, the random states,
 the warnings, the traceback and the settings of the process are compared bit for bit (`attacks.observed`).
-By default each runs in one mode of the ten, the next one in the next mode; `-m slow` runs each in all of them.
+By default each runs in one mode of the ten, the next one in the next mode; `-m slow` runs each in all.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +14,9 @@ import pytest
 import torch
 from torch import nn
 
-from ..programs import both, write
 from .figures import Figures
 from .hosts import compilers, models, objects, speaking, training, watchers
-from .hosts.host import MODES, Host, compare, difference, traced
+from .hosts.host import MODES, Host, compare
 
 # What libraries tell their users in these programs, traced or not.
 pytestmark = [

@@ -111,8 +111,8 @@ class NotCompiling:
 
 
 def compilers() -> tuple[Callable[[], bool], Any, Callable[[], Any], Callable[[], Any]]:
-    """How to ask whether torch is at work on what is called: whether dynamo is looking into us, whose flag says
-    so of other compilers, whether it is jit-tracing, and whether dynamo waits for a frame that it can compile.
+    """How to ask whether torch is at work on what is called: whether dynamo is looking into us, whose flag
+    says so of other compilers, whether it is jit-tracing, whether dynamo waits for a frame to compile.
 
     `torch.compiler.is_compiling()` asks for the flag and for scripting, 0.07 us; `is_dynamo_compiling()`,
     which dynamo knows to be true while it looks into a function, and a look at the flag take half of that.

@@ -1,7 +1,7 @@
 """Forwards that name a line above their own: torch's frames must then stand where they always do.
 
-`warnings.warn(..., stacklevel=3)` in a forward names a line of torch, `nn.Softmax()` does it by a function of a
-function, `logger.warning(..., stacklevel=2)` likewise.  Where that line is, decides what is shown, and how
+`warnings.warn(..., stacklevel=3)` in a forward names a line of torch, `nn.Softmax()` does it by a function of
+a function, `logger.warning(..., stacklevel=2)` likewise.  Where that line is, decides what is shown, and how
 often: a filter lets each line warn once, and may ask for the module that it is in.
 
 Such a forward is recognised by its code: the name `warn`, or any name with `stacklevel` in it.  Looked at is

@@ -3,8 +3,8 @@
 An exception that passes a wrapper loses the entry of our line.  The rest is done by a file name, which the
 code of all wrappers has:
 
-* `warnings.warn(..., stacklevel=2)` skips frames of the import system, so it looks like one of those: a warning
-  of a traced function names the line of its caller, traced or not.
+* `warnings.warn(..., stacklevel=2)` skips frames of the import system, so it looks like one of those: a
+  warning of a traced function names the line of its caller, traced or not.
 * Dynamo skips frames of torch and compiles what they call, so it lies in torch's folder.  Of a frame of ours
   it would make graphs in which our arguments have names; and the first eight models that were compiled in
   a trace would be the last, because they would all be compilations of one code.
@@ -42,7 +42,7 @@ def unseen(function: Function) -> Function:
 
 
 def standing_in(function: Function, original: object) -> Function:
-    """The same function, which dynamo takes for `original` where it looks into it (as it does for torch.jit's)."""
+    """The same function, which dynamo takes for `original` where it looks into it, as with those of torch.jit."""
     wrapper: Any = function
     wrapper._torchdynamo_inline = original
     return function
@@ -58,13 +58,13 @@ def is_ours(code: CodeType) -> bool:
     return id(code) in _OURS
 
 
-def hide_our_lines(error: BaseException, instead: Sequence[TracebackType] = (), file: str = "") -> None:
-    """Take the entries of wrappers, or of one file of ours, off the front of an exception's traceback.
+def hide_our_lines(error: BaseException, instead: Sequence[TracebackType] = ()) -> None:
+    """Take the entries of wrappers off the front of an exception's traceback.
 
     `instead`: the entries that would stand there without us, outermost first.
     """
     entry = _get_traceback(error)
-    while entry is not None and (is_ours(entry.tb_frame.f_code) or entry.tb_frame.f_code.co_filename == file):
+    while entry is not None and is_ours(entry.tb_frame.f_code):
         entry = entry.tb_next
     for known in reversed(instead):
         entry = TracebackType(entry, known.tb_frame, known.tb_lasti, known.tb_lineno)

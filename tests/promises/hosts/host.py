@@ -28,10 +28,10 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 class Host(NamedTuple):
-    """`make` builds a model from fixed seeds; `act` does something with it and gives what there is to compare.
+    """`make` builds a model from fixed seeds; `act` does something with it and gives what is to be compared.
 
-    `opaque`: a compiler may be all that runs, so a trace may see nothing.  `but_not`: modes that read values, which
-    takes operations, where the host counts operations of the whole process.
+    `opaque`: a compiler may be all that runs, so a trace may see nothing.  `but_not`: modes that read values,
+    which takes operations, where the host counts those of the whole process.
     """
 
     name: str
@@ -45,8 +45,11 @@ class Host(NamedTuple):
 
 
 @contextlib.contextmanager
-def traced(mode: str, model: Any, folder: Path) -> Iterator[list[Trace]]:
-    """A trace in this mode around the block."""
+def traced(mode: str | None, model: Any, folder: Path) -> Iterator[list[Trace]]:
+    """A trace in this mode around the block, or none."""
+    if mode is None:
+        yield []
+        return
     options = dict(MODES[mode])
     if mode == "file":
         options["file"] = folder / f"{len(list(folder.iterdir()))}.jsonl"
@@ -58,24 +61,23 @@ def traced(mode: str, model: Any, folder: Path) -> Iterator[list[Trace]]:
         yield traces
 
 
-def untraced(host: Host) -> Observed:
-    """What the host does by itself; a first run warms up what libraries do once."""
-    observe(lambda: host.act(host.make()))
-    return run(host, host.make())
-
-
-def run(host: Host, model: Any) -> Observed:
-    # One line for both runs: it stands in tracebacks.
-    return observe(lambda: host.act(model))
+def run(host: Host, mode: str | None, folder: Path) -> tuple[Observed, list[Trace]]:
+    """One run, traced or not: on the same line, which stands in tracebacks."""
+    model = host.make()
+    with traced(mode, model, folder) as traces:
+        return observe(lambda: host.act(model)), traces
 
 
 def compare(host: Host, modes: list[str], folder: Path) -> int:
-    """Asserts that the host does bit for bit the same in each of these modes; gives how many values it saw."""
-    plain, before, values = untraced(host), process_settings(), 0
-    for mode in [mode for mode in modes if mode not in host.but_not]:
-        model = host.make()
-        with traced(mode, model, folder) as traces:
-            found = run(host, model)
+    """Asserts that the host does the same in each of these modes, to the bit; gives how many values it saw."""
+    plain, values = Observed(None, (), [], "", {}), 0
+    # The first run warms up what libraries do once.
+    for mode in [None, None, *(mode for mode in modes if mode not in host.but_not)]:
+        before = process_settings()
+        found, traces = run(host, mode, folder)
+        if mode is None:
+            plain = found
+            continue
         for what, one, other in zip(Observed._fields, plain, found, strict=True):
             assert not (different := difference(one, other)), f"{mode}: {what}{different}"
         different = difference(before, process_settings())

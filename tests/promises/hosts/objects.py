@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import inspect
 import io
 import pickle
-import pydoc
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +50,7 @@ def state(model: Any) -> Any:
 
 
 def looked_at(model: Any) -> Any:
-    """Signatures, attributes and documentation of everything that a trace of everything patches."""
+    """Signatures, attributes and texts of all that a trace patches; it has to put one name on base classes."""
     found = []
     for cls in {type(part): 0 for part in model.modules()}:
         for above in cls.__mro__:
@@ -64,15 +61,17 @@ def looked_at(model: Any) -> Any:
             function = getattr(part, name, None)
             if function is not None:
                 found.append((name, *known(function), function.__self__ is part))
-    page = re.sub(r"0x[0-9a-f]+", "0x", pydoc.plain(pydoc.render_doc(type(model))))
-    return found, hashlib.sha256(page.encode()).hexdigest(), repr(model), nn.Module.__call__.__qualname__
+    return found, repr(model), nn.Module.__call__.__qualname__
 
 
 def known(function: Any) -> tuple[Any, ...]:
     plain = inspect.unwrap(function)
     return (
         str(inspect.signature(function)),
-        [(one.name, str(one.kind), repr(one.default)) for one in inspect.signature(function).parameters.values()],
+        [
+            (one.name, str(one.kind), repr(one.default))
+            for one in inspect.signature(function).parameters.values()
+        ],
         (function.__name__, function.__qualname__, function.__module__, function.__doc__),
         str(function.__annotations__),
         inspect.getsource(plain),
@@ -82,7 +81,7 @@ def known(function: Any) -> tuple[Any, ...]:
 
 
 def born(model: Any) -> Any:
-    """Classes made in the trace: by `class`, by `type`, with options, by the library, again without theirs."""
+    """Classes made in the trace: by `class`, by `type`, with options, below one another."""
 
     class Own(type(model)):  # type: ignore[misc]
         def __init_subclass__(cls, /, kind: str = "none", **options: Any) -> None:

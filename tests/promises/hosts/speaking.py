@@ -167,6 +167,14 @@ ERRORS: list[Callable[[], BaseException]] = [
     lambda: torch.OutOfMemoryError("device full"),
 ]
 
+
+def class_that_is_refused(model: nn.Module) -> Any:
+    """Options of a class that nobody takes: the error names this line."""
+
+    class Refused(type(model), no_such_option=1):  # type: ignore[misc]
+        pass
+
+
 LLAMA = ZOO["llama"].build
 SPEAKING = [
     Host("warns", warners, called_three_times),
@@ -179,6 +187,8 @@ SPEAKING = [
     Host("logs", Logging, logged),
     *(Host(f"{type(make()).__name__}", lambda make=make: Failing(make()), fails) for make in ERRORS),
     Host("chained", Chained, fails),
+    Host("refused class", ZOO["handmade"].build, class_that_is_refused, opaque=True),
+    Host("refused class of the library", LLAMA, class_that_is_refused, opaque=True),
     Host("wrong shape", LLAMA, wrong_shape),
     Host("wrong argument", LLAMA, wrong_argument),
 ]

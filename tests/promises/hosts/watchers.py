@@ -1,4 +1,4 @@
-"""Programs that look at themselves: modes, profilers, hooks of every kind, torch.func, autocast, anomalies."""
+"""Programs that look at themselves: modes, profilers, hooks of every kind, torch.func, anomalies."""
 
 from __future__ import annotations
 
@@ -98,15 +98,14 @@ def anomalous(model: Any) -> Any:
 def not_a_number(model: Any) -> Any:
     with torch.no_grad():
         model.lm_head.weight[0, 0] = torch.nan
-    with torch.autograd.detect_anomaly(check_nan=True):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            error = ""
-            try:
-                llama_step(model)
-            except RuntimeError as raised:
-                error = str(raised)
-    # It shows the stack of the forward, where our line is, and torch's two are not (see `recorder.torch_call`).
+    with torch.autograd.detect_anomaly(check_nan=True), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        error = ""
+        try:
+            llama_step(model)
+        except RuntimeError as raised:
+            error = str(raised)
+    # It shows the stack of the forward: there our line is, and torch's two are not (`recorder.torch_call`).
     called = re.compile(r"  File \".*/torch/nn/modules/module.py.*\n(    .*\n)*")
     assert "Error detected" in str(caught[0].message)
     return error, [called.sub("", str(warning.message)) for warning in caught]
