@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO
 
-from rich.table import Table
-from rich.text import Text
-
 from ..analyses.batches import batch_text
 from ..analyses.repeats import Sizes, stretches, summary
 from ..calls import Step, Trace
 from ..values import Dim
 from .clean import clean
 from .glyphs import to_ascii
+from .guest import Table, Text
 from .headline import seconds
 from .screen import Screen
 from .theme import STYLES
