@@ -128,7 +128,7 @@ def is_function(value: object) -> bool:
 
 
 def is_ours(value: object) -> bool:
-    """Whether the code behind an attribute belongs to a module of ours (`functools.wraps` cannot hide that)."""
+    """Whether the code behind an attribute is that of a module of ours; `functools.wraps` cannot hide it."""
     if isinstance(value, property):
         return is_ours(value.fget)
     inner = getattr(value, "__func__", value)

@@ -7,6 +7,7 @@ By default each runs in one mode of the ten, the next one in the next mode; `-m 
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +15,11 @@ import pytest
 import torch
 from torch import nn
 
+from ..models import ZOO
+from ..programs import REPOSITORY, started, write
 from .figures import Figures
 from .hosts import compilers, models, objects, speaking, training, watchers
-from .hosts.host import MODES, Host, compare
+from .hosts.host import MODES, Host, compare, traced
 
 # What libraries tell their users in these programs, traced or not.
 pytestmark = [
@@ -53,7 +56,7 @@ def test_outputs_and_gradients_are_the_same(host: Host, mode: str, tmp_path: Pat
     attack(host, [mode], tmp_path, figures)
 
 
-@pytest.mark.parametrize(("host", "mode"), turn(models.GENERATES, 1))
+@pytest.mark.parametrize(("host", "mode"), turn([*models.OF_EACH[-5:], *models.GENERATES], 1))
 def test_generated_tokens_are_the_same(host: Host, mode: str, tmp_path: Path, figures: Figures) -> None:
     attack(host, [mode], tmp_path, figures)
 
@@ -79,7 +82,7 @@ def test_warnings_logs_and_tracebacks_are_the_same(
     attack(host, [mode], tmp_path, figures)
 
 
-@pytest.mark.parametrize(("host", "mode"), turn(objects.OBJECTS))
+@pytest.mark.parametrize(("host", "mode"), turn(objects.OBJECTS[2:]))
 def test_copies_signatures_and_attributes_are_the_same(
     host: Host, mode: str, tmp_path: Path, figures: Figures
 ) -> None:
@@ -92,7 +95,9 @@ def test_compiled_graphs_are_the_same(host: Host, mode: str, tmp_path: Path, fig
 
 
 ALL = {
-    "models": models.FORWARDS + models.GENERATES,
+    "forwards": models.FORWARDS,
+    "generate of each": models.OF_EACH,
+    "ways to generate": models.GENERATES,
     "training": training.TRAININGS + training.TRAINERS,
     "watchers": watchers.WATCHERS,
     "speaking": speaking.SPEAKING,
@@ -106,4 +111,79 @@ ALL = {
 @pytest.mark.parametrize("what", ALL)
 def test_all_of_it_in_every_mode(what: str, tmp_path: Path, figures: Figures) -> None:
     for host in ALL[what]:
-        attack(host, list(MODES), tmp_path, figures)
+        attack(host, [mode for mode in MODES if mode not in host.but_not], tmp_path, figures)
+
+
+DRAWS = """
+    import random
+    random.seed(7)
+    before = random.getstate()
+    import tracelab
+    import torch, numpy
+    torch.manual_seed(7)
+    numpy.random.seed(7)
+    from tests.attacks.observed import random_states
+    states = random_states()
+    with tracelab.trace(file="run.jsonl") as trace, tracelab.trace(stats=True, values=True):
+        model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.ReLU())
+        model(torch.ones(2))
+    trace.save("run.json.gz")
+    print(trace, trace.steps(), trace.find("*"), tracelab.load("run.jsonl"))
+    assert before == random.getstate() and random_states() == states
+"""
+
+
+def test_a_trace_itself_draws_nothing(tmp_path: Path) -> None:
+    """Not when it is imported, begins and ends, is printed and saved, and not by what it imports for that."""
+    write(tmp_path, "draws.py", DRAWS)
+    done = started(["draws.py"], tmp_path, PYTHONPATH=str(REPOSITORY))
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_model_is_pickled_to_the_same_bytes() -> None:
+    model = ZOO["llama"].build()
+    plain = pickle.dumps(model)
+    for mode in MODES:
+        if mode == "file":
+            continue
+        with traced(mode, model, Path()):
+            model(**ZOO["llama"].inputs())
+            assert pickle.dumps(model) == plain
+    assert pickle.dumps(model) == plain
+
+
+SCRIPT = """
+    import sys, warnings, random, numpy, torch
+    from torch import nn
+    torch.manual_seed(0)
+    random.seed(0)
+    numpy.random.seed(0)
+    class Own(nn.Module):
+        def forward(self, x):
+            warnings.warn("old", FutureWarning, stacklevel=2)
+            if sys.argv[1] == "fails":
+                raise LookupError("in forward")
+            if sys.argv[1] == "exits":
+                sys.exit(7)
+            return x * torch.rand(2)
+    model = nn.Sequential(nn.Linear(2, 2), nn.Softmax(), Own())
+    for _ in range(2):
+        out = model(torch.ones(1, 2)).sum()
+    out.backward()
+    print(out.item().hex(), model[0].weight.grad.tolist(), torch.rand(1), random.getstate()[1][:3])
+    print(numpy.random.get_state()[1][:3], sorted(nn.Module.__dict__), nn.Module.__call__, flush=True)
+    torch.tensor([1.0]).view(2)
+"""
+
+
+@pytest.mark.parametrize(("end", "code"), [("runs", 1), ("fails", 1), ("exits", 7)])
+def test_a_script_says_and_ends_the_same_under_tracelab_run(tmp_path: Path, end: str, code: int) -> None:
+    write(tmp_path, "script.py", SCRIPT)
+    plain = started(["script.py", end], tmp_path)
+    ours = started(
+        ["-m", "tracelab", "run", "--quiet", "script.py", end], tmp_path, PYTHONPATH=str(REPOSITORY)
+    )
+    assert (ours.code, ours.err) == (plain.code, plain.err)
+    assert (plain.code, "Error" in plain.err) == (code, end != "exits")
+    # One name more on the class, and our function in its place.
+    assert ours.out.splitlines()[:1] == plain.out.splitlines()[:1]

@@ -42,7 +42,7 @@ def unseen(function: Function) -> Function:
 
 
 def standing_in(function: Function, original: object) -> Function:
-    """The same function, which dynamo takes for `original` where it looks into it, as with those of torch.jit."""
+    """The same function, which dynamo takes for `original` where it looks into it, as those of torch.jit."""
     wrapper: Any = function
     wrapper._torchdynamo_inline = original
     return function

@@ -31,7 +31,8 @@ class Host(NamedTuple):
     """`make` builds a model from fixed seeds; `act` does something with it and gives what is to be compared.
 
     `opaque`: a compiler may be all that runs, so a trace may see nothing.  `but_not`: modes that read values,
-    which takes operations, where the host counts those of the whole process.
+    which takes operations, where the host counts those of the whole process.  `warm`: a library does
+    something at its first use only.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Host(NamedTuple):
     act: Callable[[Any], Any]
     opaque: bool = False
     but_not: tuple[str, ...] = ()
+    warm: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -69,10 +71,9 @@ def run(host: Host, mode: str | None, folder: Path) -> tuple[Observed, list[Trac
 
 
 def compare(host: Host, modes: list[str], folder: Path) -> int:
-    """Asserts that the host does the same in each of these modes, to the bit; gives how many values it saw."""
+    """Asserts that the host does the same in each of these modes; gives how many values were compared."""
     plain, values = Observed(None, (), [], "", {}), 0
-    # The first run warms up what libraries do once.
-    for mode in [None, None, *(mode for mode in modes if mode not in host.but_not)]:
+    for mode in [*([None] if host.warm else []), None, *(mode for mode in modes if mode not in host.but_not)]:
         before = process_settings()
         found, traces = run(host, mode, folder)
         if mode is None:

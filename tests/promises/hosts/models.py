@@ -52,9 +52,11 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def whisper_sampled_with_fallback(model: Any) -> Any:
-    arguments = ZOO["whisper"].generate_arguments()
-    return model.generate(**arguments, temperature=(0.0, 0.4, 0.8), compression_ratio_threshold=0.1)
+def whisper_with_fallback(model: Any) -> Any:
+    """A threshold that no text meets: each temperature is tried, and sampled from."""
+    arguments = {**ZOO["whisper"].generate_arguments(), "return_dict_in_generate": True}
+    del arguments["do_sample"]
+    return model.generate(**arguments, temperature=(0.0, 0.4, 0.8), compression_ratio_threshold=0.0)
 
 
 def streamed(model: Any) -> Any:
@@ -74,11 +76,12 @@ def streamed(model: Any) -> Any:
     return model.generate(**ZOO["llama"].generate_arguments(), streamer=streamer), streamer.tokens
 
 
+OF_EACH = [Host(name, ZOO[name].build, generating(name, do_sample=True)) for name in GENERATORS]
 GENERATES = [
-    *(Host(name, ZOO[name].build, generating(name, do_sample=True)) for name in GENERATORS),
     *(Host(f"llama {way}", ZOO["llama"].build, generating("llama", **given)) for way, given in WAYS.items()),
     Host("t5 beams", ZOO["t5"].build, generating("t5", num_beams=2, **ALL)),
     Host("gpt2 beams", ZOO["gpt2"].build, generating("gpt2", num_beams=2)),
     Host("whisper beams", ZOO["whisper"].build, generating("whisper", num_beams=2)),
+    Host("whisper with fallback", ZOO["whisper"].build, whisper_with_fallback),
     Host("llama streamed", ZOO["llama"].build, streamed),
 ]

@@ -50,7 +50,7 @@ def state(model: Any) -> Any:
 
 
 def looked_at(model: Any) -> Any:
-    """Signatures, attributes and texts of all that a trace patches; it has to put one name on base classes."""
+    """Signatures, attributes and texts of all that a trace patches; base classes get one name more."""
     found = []
     for cls in {type(part): 0 for part in model.modules()}:
         for above in cls.__mro__:
