@@ -158,12 +158,9 @@ HANDMADE, BATCH = ZOO["handmade"].build, torch.export.Dim("batch", min=2, max=64
 COMPILERS = [
     Host("compiled in place", HANDMADE, compiled_in_place, opaque=True),
     Host("compiled handmade", HANDMADE, compiled("handmade"), opaque=True),
-    Host("compiled for any shape", HANDMADE, compiled("handmade", dynamic=True), opaque=True),
     Host("many compiled models", HANDMADE, many_models, opaque=True),
-    Host("breaking graphs", HANDMADE, breaking, opaque=True),
     Host("AOT autograd", HANDMADE, differentiated, opaque=True),
     Host("exported", HANDMADE, exported("handmade", False, features={0: BATCH}), opaque=True),
-    Host("exported strictly", HANDMADE, exported("handmade", True, features={0: BATCH}), opaque=True),
     Host("jit.trace", ZOO["bert"].build, jit_traced, opaque=True),
     Host("jit.script", HANDMADE, scripted, opaque=True, warm=True),
     Host("symbolic_trace", HANDMADE, symbolic, opaque=True),
@@ -171,6 +168,9 @@ COMPILERS = [
     Host("fake tensors", HANDMADE, fake, opaque=True),
 ]
 LARGE = [
+    Host("compiled for any shape", HANDMADE, compiled("handmade", dynamic=True), opaque=True),
+    Host("breaking graphs", HANDMADE, breaking, opaque=True),
+    Host("exported strictly", HANDMADE, exported("handmade", True, features={0: BATCH}), opaque=True),
     *(
         Host(f"compiled {name}", ZOO[name].build, compiled(name), opaque=True)
         for name in ("bert", "gpt2", "llama", "vit", "t5")
