@@ -24,12 +24,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import logging
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-HOUSE = str(Path(__file__).resolve().parent.parent / "tracelab") + os.sep
 
 FAMILIES = (
     "torch.nn.modules.module:Module",
@@ -131,14 +128,16 @@ def is_function(value: object) -> bool:
 
 
 def is_ours(value: object) -> bool:
-    """Whether the code behind an attribute stands in our own files (`functools.wraps` cannot hide that)."""
+    """Whether the code behind an attribute is that of a module of ours; `functools.wraps` cannot hide it."""
     if isinstance(value, property):
         return is_ours(value.fget)
     inner = getattr(value, "__func__", value)
-    code = getattr(inner, "__code__", None)
-    if code is not None:
-        return code.co_filename.startswith(HOUSE)
-    return (inner if isinstance(inner, type) else type(inner)).__module__.partition(".")[0] == "tracelab"
+    space = getattr(inner, "__globals__", None)
+    if space is not None:
+        module = str(space.get("__name__"))
+    else:
+        module = (inner if isinstance(inner, type) else type(inner)).__module__
+    return module.partition(".")[0] == "tracelab"
 
 
 def interpreter_hooks() -> tuple[object, ...]:

@@ -53,7 +53,7 @@ class Injection:
     def is_ours(self, frame: FrameType | None) -> bool:
         return (
             frame is not None
-            and frame.f_code.co_filename.removesuffix(" <importlib._bootstrap>") in self.files
+            and frame.f_globals.get("__file__") in self.files  # the code of wrappers has another name
         )
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import textwrap
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,45 +98,6 @@ def test_a_compiled_function_that_calls_a_module(model: nn.Module) -> None:
     assert torch.equal(result, expected(X))
 
 
-def exported(model: nn.Module) -> str:
-    return str(torch.export.export(model, (X,)).graph)
-
-
-def jit_traced(model: nn.Module) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        graph = str(torch.jit.trace(model, (X,)).inlined_graph)
-    return re.sub(r"___torch_mangle_\d+\.", "", graph)  # a number that grows with each model of the process
-
-
-def scripted(model: nn.Module) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return str(torch.jit.script(model).code)
-
-
-def symbolic(model: nn.Module) -> str:
-    return torch.fx.symbolic_trace(model).code
-
-
-@pytest.mark.parametrize("make", [exported, jit_traced, scripted, symbolic])
-def test_graphs_are_the_same(model: nn.Module, make: Callable[[nn.Module], str]) -> None:
-    call = nn.Module.__call__
-    expected = make(model)
-    with tracelab.trace() as trace:
-        found = make(model)
-    assert found == expected
-    assert trace.internal_errors == 0
-    assert nn.Module.__call__ is call
-
-
-def test_a_symbolic_size_is_not_specialised(model: nn.Module) -> None:
-    sizes = ({0: torch.export.Dim("batch", min=2, max=64)},)
-    with tracelab.trace(values=True):
-        program = torch.export.export(model, (X,), dynamic_shapes=sizes)
-    assert program.module()(torch.ones(7, 3)).shape == (7, 3)
-
-
 def python(code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -160,7 +118,7 @@ LATE = """
     with tracelab.trace() as trace:
         import torch
         from torch import nn
-        found["patched on arrival"] = "tracelab" in nn.Module.__call__.__code__.co_filename
+        found["patched on arrival"] = nn.Module.__call__.__globals__["__name__"].startswith("tracelab")
         model, x = nn.Sequential(nn.Linear(3, 3)), torch.ones(2, 3)
         model(x)
         found["calls"] = [call.path for call in trace.calls]
@@ -174,7 +132,7 @@ LATE = """
             found["compiled"] = type(error).__name__
         import torch._dynamo.utils, torch.fx._symbolic_trace
     genuine = nn.Module.__call__
-    found["left behind"] = "tracelab" in genuine.__code__.co_filename
+    found["left behind"] = genuine.__globals__["__name__"].startswith("tracelab")
     found["kept by dynamo"] = torch._dynamo.utils.unpatched_nn_module_call is genuine
     found["kept by fx"] = torch.fx._symbolic_trace._orig_module_call is genuine
     found["internal errors"] = trace.internal_errors

@@ -285,7 +285,7 @@ def test_a_forked_child_passes_through() -> None:
                 quiet = active.recorders == () and trace.recorded == 2 and torch.equal(result, X)
                 with tracelab.trace() as own:
                     model(X)
-                clean = "wrapper" not in nn.Module.__call__.__code__.co_filename
+                clean = "tracelab" not in nn.Module.__call__.__globals__["__name__"]
                 ours = [f for f in sys.meta_path if type(f).__module__.startswith("tracelab")]
                 answer = bytes([quiet, own.recorded, clean, len(ours)])
             finally:
@@ -310,7 +310,7 @@ def test_a_child_that_leaves_the_parent_s_block_ends_quietly() -> None:
     if child == 0:
         answer = b"?"
         try:
-            clean = "wrapper" not in nn.Module.__call__.__code__.co_filename
+            clean = "tracelab" not in nn.Module.__call__.__globals__["__name__"]
             answer = bytes([clean, trace.recorded])
         finally:
             os.write(write, answer)

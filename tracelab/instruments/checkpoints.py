@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..patching import Patches, PatchPoint
-from ..recorder import active, hide_our_lines
+from ..recorder import active, hide_our_lines, unseen
 
 MODULE = "torch.utils.checkpoint"
 
@@ -31,6 +31,7 @@ def attach(patches: Patches) -> None:
 
 def _telling(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
+    @unseen
     def begin(*args: Any, **kwargs: Any) -> Any:
         for recorder in active.recorders:
             try:
@@ -40,7 +41,7 @@ def _telling(original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return original(*args, **kwargs)
         except BaseException as error:
-            hide_our_lines(error, file=__file__)
+            hide_our_lines(error)
             raise
 
     return begin

@@ -14,6 +14,7 @@ Of a family only methods are patched, and only on classes; `follow` adds the one
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -23,7 +24,7 @@ from typing import Any
 
 from ..describe import dict_of_class, mro_of
 from ..patching import Patches, PatchPoint
-from ..recorder import Target, Tells, active, hide_our_lines
+from ..recorder import Target, Tells, active, hide_our_lines, unseen
 from .kept import Defined, Wrappers
 
 _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
@@ -139,6 +140,8 @@ class Families:
         own = dict_of_class(base).get("__init_subclass__")
         families = self
 
+        @functools.wraps(getattr(own, "__func__", base.__init_subclass__))
+        @unseen
         def __init_subclass__(cls: Any, /, **options: Any) -> None:
             try:
                 if own is not None:
@@ -146,7 +149,7 @@ class Families:
                 else:
                     super(base, cls).__init_subclass__(**options)
             except BaseException as error:
-                hide_our_lines(error, file=__file__)
+                hide_our_lines(error)
                 raise
             try:
                 families.born(cls)

@@ -4,8 +4,9 @@
     active      which recorders are running
     wrapper     stands in for a traced method: the hot path
     torch_call  what torch does between a module and its forward, as far as the hot path does it itself
+    looks_up    which forwards name a line above their own, for which torch's frames must be there
     general     stands in for anything else, and for calls that are not like the last one
-    tracebacks  keeps our lines out of the host's tracebacks and warnings
+    tracebacks  keeps our lines out of the host's tracebacks, warnings and compiled graphs
     recorder    turns what a wrapper reports into rows of a lane
     callees     what is known of the callees, and who called them
     backward    whether autograd is running
@@ -22,7 +23,7 @@ from . import active
 from .price import price_of_a_call
 from .recorder import Recorder
 from .target import Facts, Locator, Target, Tells
-from .tracebacks import hide_our_lines, original_of
+from .tracebacks import hide_our_lines, original_of, unseen
 from .wrapper import wrap
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "hide_our_lines",
     "original_of",
     "price_of_a_call",
+    "unseen",
     "wrap",
 ]

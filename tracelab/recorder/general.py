@@ -16,7 +16,7 @@ from typing import Any
 from . import active
 from .recorder import Recorder
 from .target import Target
-from .tracebacks import hide_our_lines, unseen
+from .tracebacks import hide_our_lines, standing_in, unseen
 
 
 def general(target: Target, nth: int = 0) -> Callable[..., Any]:
@@ -25,7 +25,8 @@ def general(target: Target, nth: int = 0) -> Callable[..., Any]:
     `nth`: how many of our frames there are between it and the caller.
     """
     if target.bound:
-        return functools.wraps(target.original)(reporter(target, target.original, nth=nth))
+        bound = functools.wraps(target.original)(reporter(target, target.original, nth=nth))
+        return standing_in(bound, target.original)
     method = reporter(target, _with_self(target.original))
 
     @functools.wraps(target.original)
@@ -37,7 +38,7 @@ def general(target: Target, nth: int = 0) -> Callable[..., Any]:
             hide_our_lines(error)
             raise
 
-    return function
+    return standing_in(function, target.original)
 
 
 def reporter(
@@ -48,11 +49,11 @@ def reporter(
     With nested traces it calls, in place of `original`, the reporter for the remaining recorders, which
     is `nth` of our frames away from the caller.
     """
-    is_compiling, compiler, tracing_state = compilers()
+    is_compiling, compiler, tracing_state, waiting = compilers()
     up = 1 + nth if target.bound else 2 + nth
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None:
+        if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None or waiting():
             return original(self, *args, **kwargs)
         try:
             told = active.recorders if recorders is None else recorders
@@ -111,16 +112,19 @@ class NotCompiling:
     _is_compiling_flag = False
 
 
-def compilers() -> tuple[Callable[[], bool], Any, Callable[[], Any]]:
-    """How to ask whether torch is compiling, whose flag says so too, and whether it is jit-tracing.
+def compilers() -> tuple[Callable[[], bool], Any, Callable[[], Any], Callable[[], Any]]:
+    """How to ask whether torch is at work on what is called: whether dynamo is looking into us, whose flag
+    says so of other compilers, whether it is jit-tracing, whether dynamo waits for a frame to compile.
 
     `torch.compiler.is_compiling()` asks for the flag and for scripting, 0.07 us; `is_dynamo_compiling()`,
     which dynamo knows to be true while it looks into a function, and a look at the flag take half of that.
     """
     torch: Any = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "compiler"):
-        return (lambda: False), NotCompiling, (lambda: None)
+        return (lambda: False), NotCompiling, (lambda: None), (lambda: None)
     tracing_state = torch._C._get_tracing_state
+    dynamo = getattr(getattr(torch._C, "_dynamo", None), "eval_frame", None)
+    waiting = getattr(dynamo, "get_eval_frame_callback", lambda: None)
     if type(getattr(torch.compiler, "_is_compiling_flag", None)) is not bool:
-        return torch.compiler.is_compiling, NotCompiling, tracing_state
-    return torch.compiler.is_dynamo_compiling, torch.compiler, tracing_state
+        return torch.compiler.is_compiling, NotCompiling, tracing_state, waiting
+    return torch.compiler.is_dynamo_compiling, torch.compiler, tracing_state, waiting

@@ -10,8 +10,8 @@ where torch would; in every other case it calls torch's function as it is.  Thre
   others: their names stand at the beginning of its code, in order.  Otherwise nothing is cut short.
 * A traceback shows the two frames all the same: a call of torch's own function on a stand-in whose forward
   raises has them (`replay`).
-* What remains is `warnings.warn(..., stacklevel=2)` in a forward: it names the line that called the module,
-  where torch alone would make it name its own line.
+* A forward that names a line above its own, as by `warnings.warn(..., stacklevel=2)`, is left to torch too
+  (`looks_up`).  What remains is one that counts on, over the frames of another module above it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from types import FunctionType, TracebackType
 from typing import Any
 
 from ..describe import dict_of_class, instance_dict, mro_of
+from .looks_up import looks_up
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
 GLOBAL_HOOKS = (
@@ -77,7 +78,8 @@ def is_usual(cls: type, impl: Any) -> bool:
     if any(_OWN & dict_of_class(above).keys() for above in mro_of(cls) if above not in (module, object)):
         return False
     forwards = [own["forward"] for own in map(dict_of_class, mro_of(cls)) if "forward" in own]
-    return type(forwards[0]) is FunctionType
+    own = tuple(above for above in mro_of(cls) if above is not module)
+    return type(forwards[0]) is FunctionType and not looks_up(forwards[0], own)
 
 
 def is_plain(module: Any) -> bool:

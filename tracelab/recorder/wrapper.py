@@ -34,7 +34,7 @@ from . import active, torch_call
 from .general import compilers, general
 from .known import Known
 from .target import Target
-from .tracebacks import hide_our_lines, unseen
+from .tracebacks import hide_our_lines, standing_in, unseen
 
 Call = Callable[..., Any]
 
@@ -44,16 +44,16 @@ def wrap(target: Target) -> Call:
     if not target.bound:
         return general(target)
     target.impl = torch_call.known_impl(target.original) if target.kind == "module" else None
-    return functools.wraps(target.original)(unseen(_wrapper(target)))
+    return standing_in(functools.wraps(target.original)(unseen(_wrapper(target))), target.original)
 
 
 def _wrapper(target: Target) -> Call:
     original, book, by_object, impl = target.original, target.book, target.by_object, target.impl
-    is_compiling, compiler, tracing_state = compilers()
+    is_compiling, compiler, tracing_state, waiting = compilers()
     torch: Any = sys.modules["torch.nn.modules.module"] if target.impl else None
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None:
+        if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None or waiting():
             return original(self, *args, **kwargs)
         way, direct = None, False
         try:

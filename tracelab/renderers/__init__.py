@@ -6,5 +6,5 @@
 
 and what these share: `theme` (colours), `glyphs` (signs, and their ASCII stand-ins), `clean` (no name acts
 on a terminal), `labels` (the words on one line of the tree), `layout` (words to one line of a page),
-`headline` (what stands above and below the tree), `screen` (how wide, in which encoding).
+`headline` (what stands above and below the tree), `screen` (how wide, in which encoding), `guest` (rich).
 """

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import NamedTuple
 
-from rich.cells import cell_len, chop_cells
-
 from .clean import clean
 from .glyphs import to_ascii
+from .guest import cell_len, chop_cells
 from .labels import Label, Part, Source
 
 DEFAULT_WIDTH = 80

@@ -9,10 +9,9 @@ from __future__ import annotations
 import io
 import re
 
-from rich.console import Console
-
 from ..calls import Trace
 from .clean import clean
+from .guest import Console
 from .layout import DEFAULT_WIDTH, Page
 from .screen import styled
 from .tree import tree

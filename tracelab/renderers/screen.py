@@ -15,13 +15,9 @@ from pathlib import PurePath
 from typing import IO
 from urllib.parse import quote
 
-from rich.console import Console
-from rich.style import Style
-from rich.table import Table
-from rich.text import Text
-
 from ..errors import TracelabError
 from .glyphs import can_write
+from .guest import Console, Style, Table, Text
 from .labels import Source
 from .layout import Page, Row
 from .theme import STYLES

@@ -19,9 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple
 
-from rich.table import Table
-from rich.text import Text
-
 from ..analyses.batches import batch_text
 from ..analyses.repeats import Sizes, stretches, summary
 from ..analyses.steps import unseen_passes
@@ -30,6 +27,7 @@ from ..values import Dim
 from .clean import clean
 from .generations import lines_about
 from .glyphs import to_ascii
+from .guest import Table, Text
 from .headline import many, seconds
 from .screen import Screen
 from .theme import STYLES

@@ -20,8 +20,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO
 
-from rich.console import Console, ConsoleOptions, RenderResult
-
 from ..analyses.budget import Shown, all_lines, best_lines
 from ..analyses.lines import HELPERS
 from ..analyses.outline import Outline
@@ -29,6 +27,7 @@ from ..analyses.selection import matching
 from ..calls import Trace, quiet
 from ..errors import TracelabError
 from .glyphs import can_write
+from .guest import Console, ConsoleOptions, RenderResult
 from .headline import empty, footer, header
 from .labels import label
 from .layout import DEFAULT_WIDTH, WIDE, Page, Row, guides
