@@ -3,6 +3,8 @@
     reflection   reading classes and instances past whatever they define
     table        interned rows
     tensors      tensors and arrays
+    subclasses   tensors whose classes want to be asked
+    stats        extremes and moments of a tensor
     caches       generation caches
     containers   tuples, mappings, model outputs
     describer    the general way, which joins them
@@ -25,7 +27,7 @@ from __future__ import annotations
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .readers import never
-from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
+from .reflection import class_name, dict_of_class, file_name, home, instance_dict, is_a, mro_of
 from .table import Table
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "file_name",
     "home",
     "instance_dict",
+    "is_a",
     "mro_of",
     "never",
     "not_kept",

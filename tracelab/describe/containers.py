@@ -13,14 +13,12 @@ from itertools import islice
 from typing import Any
 
 from ..values import Key
-from .reflection import dict_of_class, home, instance_dict, mro_of
+from .reflection import all_texts, dict_of_class, home, instance_dict, mro_of
 
 MAX_ITEMS = 64
 MAX_DEPTH = 6
 MAX_PARTS = 512
 MAX_TEXT = 200
-_TEXT = frozenset({id(str)})
-"""By id: hashing a class may run its metaclass."""
 
 Fields = tuple[Sequence[Key], Sequence[Any], int]
 """Names and values of the fields that are kept, and the number of fields that there are."""
@@ -49,7 +47,7 @@ def _mapping(value: Any) -> Fields:
     length = dict.__len__(value)
     if length <= MAX_ITEMS:
         texts = list(dict.keys(value))
-        if _TEXT.issuperset(map(id, map(type, texts))):
+        if all_texts(texts):
             return texts, list(dict.values(value)), length
     names: list[Key] = []
     for name in islice(dict.keys(value), MAX_ITEMS):
@@ -59,10 +57,10 @@ def _mapping(value: Any) -> Fields:
 
 
 def _ordered(value: Any) -> Fields:
-    """An OrderedDict keeps an order of its own, which `dict.keys` does not know."""
-    names = list(islice(OrderedDict.__iter__(value), MAX_ITEMS))
-    if not _TEXT.issuperset(map(id, map(type, names))):
+    """An OrderedDict keeps an order of its own, not known to `dict.keys`; following it hashes the keys."""
+    if dict.__len__(value) > MAX_PARTS or not all_texts(dict.keys(value)):
         return _mapping(value)
+    names = list(islice(OrderedDict.__iter__(value), MAX_ITEMS))
     return names, [dict.__getitem__(value, name) for name in names], dict.__len__(value)
 
 
