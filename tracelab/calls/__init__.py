@@ -14,7 +14,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
 
 from __future__ import annotations
 
-from .call import Call, Times, bind, inert, is_below
+from .call import Call, Times, bind, is_below
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
 from .quiet import quiet
 from .step import Step
@@ -33,7 +33,6 @@ __all__ = [
     "Times",
     "Trace",
     "bind",
-    "inert",
     "is_below",
     "quiet",
 ]

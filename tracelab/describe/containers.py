@@ -3,12 +3,16 @@
 `ModelOutput` overrides `__getitem__`, `BatchEncoding` keeps its data in an attribute, a named tuple has
 field names on its class.  Each reader below gives at most MAX_ITEMS names and values, and the number
 of fields that there are.
+
+A key is a name only if it looks like one.  A mapping may as well be keyed by prompts, file paths or token
+ids: these are values, and where no values are kept the position stands in for them (`names_of`).
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,6 +23,10 @@ MAX_ITEMS = 64
 MAX_DEPTH = 6
 MAX_PARTS = 512
 MAX_TEXT = 200
+
+MAX_NAME = 100
+MAX_NUMBER = 1000
+_NAME = re.compile(r"[A-Za-z0-9_.:#\[\]-]+")
 
 Fields = tuple[Sequence[Key], Sequence[Any], int]
 """Names and values of the fields that are kept, and the number of fields that there are."""
@@ -41,6 +49,23 @@ def fields_reader(cls: type) -> Callable[[Any], Fields] | None:
     if type(fields) is dict and home(cls)[1].endswith("Output"):
         return _dataclass  # other dataclasses are configurations: dozens of fields and no tensor
     return None
+
+
+def are_names(keys: Iterable[Key]) -> bool:
+    """Whether none of these plain keys says more than a name or a small number does."""
+    return all(_is_name(key) for key in keys)
+
+
+def names_of(keys: Sequence[Key]) -> Sequence[Key]:
+    """The keys that are names; the others are replaced by their positions."""
+    return keys if are_names(keys) else [key if _is_name(key) else at for at, key in enumerate(keys)]
+
+
+def _is_name(key: Key) -> bool:
+    if type(key) is int:
+        return 0 <= key < MAX_NUMBER
+    text = str(key)
+    return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
 
 
 def _mapping(value: Any) -> Fields:

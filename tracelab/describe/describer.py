@@ -20,7 +20,7 @@ from ..events import Signature
 from ..forms import Meaning
 from ..values import ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
 from .caches import CacheReader, growing_cache_reader, is_hybrid
-from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader
+from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader, names_of
 from .habits import Habit
 from .holes import Holes
 from .keys import Make, make_cache, make_container, make_ready, make_tensor, make_tuple, signature_of
@@ -232,6 +232,8 @@ class Describer:
 
         def container(value: Any, depth: int, left: Left) -> int:
             names, items, length = read(value)
+            if not self._values:
+                names = names_of(names)
             left = [MAX_PARTS] if left is None else left
             if depth >= MAX_DEPTH or left[0] <= 0:
                 names, items = (), ()

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .caches import growing_cache_reader
+from .containers import are_names
 from .reflection import all_texts, mro_of
 
 MAX_PARTS = 64
@@ -107,6 +108,8 @@ class Knife:
         if dict.__len__(values) > MAX_PARTS or not all_texts(dict.keys(values)):
             raise Unreadable
         names = tuple(values if kind == MAPPING else OrderedDict.__iter__(values))
+        if not are_names(names):
+            raise Unreadable
         self._constants.append(names)
         return self._group(kind, [dict.__getitem__(values, name) for name in names], depth)
 
