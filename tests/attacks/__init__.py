@@ -2,4 +2,7 @@
 
 injector     something happens in the middle of our own lines
 zoo          values whose classes count, refuse or lie when they are asked anything
+modules      modules of such classes
+tensors      a tensor of every kind that torch has
+vast         values that are too large or too deep to be looked at in full
 """
