@@ -5,4 +5,5 @@ zoo          values whose classes count, refuse or lie when they are asked anyth
 modules      modules of such classes
 tensors      a tensor of every kind that torch has
 vast         values that are too large or too deep to be looked at in full
+mutations    good files that are spoilt in many ways
 """
