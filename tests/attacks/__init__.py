@@ -6,4 +6,6 @@ modules      modules of such classes
 tensors      a tensor of every kind that torch has
 vast         values that are too large or too deep to be looked at in full
 mutations    good files that are spoilt in many ways
+canaries     a program full of secrets, with everything that its trace wrote
+names        names that would like to act where they are shown
 """

@@ -39,7 +39,7 @@ options = dict(options)
 platform.node = socket.gethostname = lambda: HOST
 os.uname = lambda real=os.uname(): type(real)((real[0], HOST, *real[2:]))
 torch.manual_seed(0)
-sizes = dict(vocab_size=2_000_000, hidden_size=8, intermediate_size=8, num_hidden_layers=2,
+sizes = dict(vocab_size=2_000_000, hidden_size=4, intermediate_size=4, num_hidden_layers=2,
              num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=64)
 model = LlamaForCausalLM(LlamaConfig(**sizes)).eval()
 ids = torch.tensor([IDS])
@@ -54,7 +54,7 @@ class Asks(torch.nn.Module):
 heard, on = [], []
 def hook(event, arguments):
     if on:
-        texts = [one.decode() if type(one) is bytes else str(one) for one in arguments]
+        texts = [one.decode("utf-8", "replace") if type(one) is bytes else str(one) for one in arguments]
         heard.append((event, [text[:5000] for text in texts]))
 log = logging.FileHandler(OUT + "/log.txt")
 logging.getLogger().addHandler(log)
@@ -68,7 +68,7 @@ secrets = [PROMPT, WORD, {PROMPT: WORD}, {WORD + "!": NUMBER}, {i: i for i in ID
            socket.gethostname(), lambda: PROMPT, ValueError(MESSAGE), iter([PROMPT])]
 made = os.umask(0)
 def work():
-    model.generate(ids, max_new_tokens=6, do_sample=False)
+    model.generate(ids, max_new_tokens=3, do_sample=False)
     for secret in secrets:
         for _ in range(3):
             asks(secret, (secret, value), [secret], named=secret, other={"key": secret})
@@ -129,7 +129,7 @@ def run(folder: Path, **options: Any) -> tuple[list[tuple[str, list[str]]], list
     )
     assert done.returncode == 0, done.stderr[-3000:]
     heard, addresses, faults = json.loads(done.stdout.splitlines()[-1])
-    assert faults == ["canary test: ValueError"]
+    assert faults == ["canary test: ValueError"], faults
     (out / "stderr.txt").write_text(done.stderr)
     canaries = [PROMPT, "hunter2", WORD, *map(str, IDS), str(NUMBER), "7351.8", "7.35e+03", ENVIRONMENT]
     return heard, [*canaries, MESSAGE, HOME, USER, HOST, *addresses]
