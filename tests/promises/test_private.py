@@ -133,9 +133,9 @@ def test_the_source_that_we_compile_is_made_of_our_words_alone(told: Heard) -> N
     assert sources
     words = {word for source in sources for word in re.findall(r"[A-Za-z_]\w*", source)}
     ours = """
-        True all_texts and args constants def device dtype except Exception if in is is_cpu is_initialized item
-        keys kwargs last layers len list make modes n names not None number or order plain read return shape
-        sizes str try tuple type value values
+        True all_texts and args constants def device dtype except Exception if in is is_cpu is_initialized
+        item keys kwargs last layers len list make modes n names not None number or order plain read return
+        shape sizes str try tuple type value values
     """
     assert {word for word in words if not re.fullmatch(r"[cstv]\d+(_\d+)?", word)} <= set(ours.split())
 
