@@ -139,11 +139,9 @@ def test_a_real_model_hands_hostile_keywords_on(kind: str) -> None:
 
 
 def test_keywords_that_answer_for_themselves_are_read_as_texts() -> None:
-    describer = Describer()
-    known = describer.signature((), {"x": 1})
-    names = zoo.keyed(dict, [zoo.Text("x")])
+    describer, names = Describer(), zoo.keyed(dict, [zoo.Text("x")])
     zoo.calls.clear()
-    assert describer.signature((), names) == known
+    assert describer.signature((), {"x": 1}) == describer.signature((), names)
     assert zoo.calls == []
 
 
@@ -270,11 +268,12 @@ def test_a_distributed_tensor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_images() -> None:
     image = pytest.importorskip("PIL.Image").new("RGB", (4000, 4000))
-    assert [described(image, **options) for options in MODES] == [ObjectSpec("Image")] * len(MODES)
+    assert {described(image, **options) for options in MODES} == {ObjectSpec("Image")}
 
 
 def test_arrays_of_anything() -> None:
-    objects = np.array([HOSTILE["object"](), None], dtype=object)
+    objects = np.empty(2, dtype=object)
+    objects[0] = HOSTILE["object"]()  # `np.array([...])` would ask it for its length
     records = np.zeros(2, [(f"field {n}", "i4") for n in range(5000)])
     zoo.calls.clear()
     for options in MODES:
@@ -300,5 +299,3 @@ def test_what_is_kept_of_a_vast_value_is_small_and_soon_there(kind: str, options
         tracemalloc.stop()
     assert time.process_time() - began < 1
     assert len(str(spec)) < 40_000
-    while type(value) is list and value:  # level by level: the interpreter's destructor would recurse
-        value = value[0]
