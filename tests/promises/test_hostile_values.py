@@ -2,8 +2,7 @@
 
 A value here counts each piece of its code that runs, lies about what it is, waits for ever when it is asked,
 or is larger, deeper or stranger than anything that a program should pass: see `attacks.zoo`,
-`attacks.tensors` and `attacks.modules`.  Each is described directly and passed through a whole trace, in
-every mode, often enough for the hot path to learn it.
+`attacks.tensors` and `attacks.modules`.  Each is passed through a trace in every mode, until it is learnt.
 """
 
 from __future__ import annotations
@@ -273,7 +272,7 @@ def test_images() -> None:
 
 def test_arrays_of_anything() -> None:
     objects = np.empty(2, dtype=object)
-    objects[0] = HOSTILE["object"]()  # `np.array([...])` would ask it for its length
+    objects[0] = HOSTILE["object"]()
     records = np.zeros(2, [(f"field {n}", "i4") for n in range(5000)])
     zoo.calls.clear()
     for options in MODES:
