@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections import defaultdict
 from dataclasses import replace
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..describe import Habit, Table, dict_of_class, file_name, mro_of, never, not_kept
@@ -156,9 +156,9 @@ def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:
     for above in mro_of(cls):
         if above is target.holder:
             break
-        code = getattr(dict_of_class(above).get("__call__"), "__code__", None)
-        if type(code) is CodeType:
-            found.insert(0, code)
+        relay = dict_of_class(above).get("__call__")
+        if type(relay) is FunctionType:
+            found.insert(0, relay.__code__)
     return tuple(found)
 
 

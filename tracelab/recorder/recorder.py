@@ -21,6 +21,7 @@ from ..describe import Describer, Table, class_name
 from ..events import FACT, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
 from ..forms import FACT_NUMBER, NOTHING, Meaning, error
 from ..packing import Packer
+from ..values import inert
 from . import active
 from .callees import Callees
 from .known import Known, Writer
@@ -229,7 +230,7 @@ class Recorder:
                 where += f"; recording switched off after {_FAULTS_BEFORE_OFF} of them"
             elif times > 1:
                 return
-            log.error("tracelab: internal error in %s; the traced program is not affected", where)
+            log.error("tracelab: internal error in %s; the traced program is not affected", inert(where))
         except Exception:
             # The log handler is the host's, and near the recursion limit anything raises: the count stands.
             return

@@ -32,7 +32,7 @@ GLOBAL_HOOKS = (
 )
 _CALL = ("_compiled_call_impl", "_call_impl")
 _CALL_IMPL = ("torch", "_C", "_get_tracing_state", "_slow_forward", "forward", *HOOKS, *GLOBAL_HOOKS)
-_OWN = {*HOOKS, *_CALL, "_slow_forward", "__getattribute__"}
+_OWN = {*HOOKS, *_CALL, "_slow_forward", "__getattribute__", "__dict__"}
 
 
 class StandIn:
@@ -75,11 +75,14 @@ def is_usual(cls: type, impl: Any) -> bool:
     module = sys.modules["torch.nn"].Module
     if impl is None or dict_of_class(module).get("_call_impl") is not impl:
         return False
-    if any(_OWN & dict_of_class(above).keys() for above in mro_of(cls) if above not in (module, object)):
+    # By identity: a metaclass may answer `==` itself, and in the hot path also `type(self)._call_impl`.
+    own = [above for above in mro_of(cls) if above is not module and above is not object]
+    if any(_OWN & dict_of_class(above).keys() for above in own):
         return False
-    forwards = [own["forward"] for own in map(dict_of_class, mro_of(cls)) if "forward" in own]
-    own = tuple(above for above in mro_of(cls) if above is not module)
-    return type(forwards[0]) is FunctionType and not looks_up(forwards[0], own)
+    if any("__getattribute__" in dict_of_class(meta) for meta in mro_of(type(cls))[:-2]):
+        return False
+    forwards = [known["forward"] for known in map(dict_of_class, mro_of(cls)) if "forward" in known]
+    return type(forwards[0]) is FunctionType and not looks_up(forwards[0], tuple(own))
 
 
 def is_plain(module: Any) -> bool:
