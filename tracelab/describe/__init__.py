@@ -8,6 +8,7 @@
     caches       generation caches
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
+    counts       how often a number stands in it, for facts about batches
     cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 from .cachelayers import layers_of_cache
 from .contents import best, last_ids, true_rows
+from .counts import how_many, is_array, sizes_of
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .readers import never
@@ -45,13 +47,16 @@ __all__ = [
     "dict_of_class",
     "file_name",
     "home",
+    "how_many",
     "instance_dict",
     "is_a",
+    "is_array",
     "last_ids",
     "layers_of_cache",
     "mro_of",
     "never",
     "not_kept",
     "shape_of",
+    "sizes_of",
     "true_rows",
 ]

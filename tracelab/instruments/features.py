@@ -1,0 +1,100 @@
+"""The rows that a collator is given, read without asking them anything: columns, lengths, what does not fit.
+
+A row is a dict or a `BatchEncoding`, a column one of its keys.  Only the library's own plain containers are
+looked into (a dict, the dict inside a `BatchEncoding`, lists and tuples, tensors and arrays of the usual
+classes); a class of the user's is not asked for its length, its rows are then counted and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..describe import home, instance_dict, is_array, mro_of, sizes_of
+
+Row = dict[str, Any]
+
+MAX_ROWS = 64
+"""So many rows are described one by one."""
+
+_FIRST = ("input_ids", "input_features", "input_values", "pixel_values")
+_LABELS = ("labels", "label", "label_ids")
+
+
+def rows_of(features: Any) -> Sequence[Any] | None:
+    """The rows of a batch; None where they stand in a container of a class that we do not know."""
+    return features if type(features) in (list, tuple) else None
+
+
+def row_of(feature: Any) -> Row | None:
+    """The columns of one row."""
+    if type(feature) is dict:
+        return feature
+    for cls in mro_of(type(feature)):
+        if home(cls) == ("collections", "UserDict"):
+            data = instance_dict(feature).get("data")
+            return data if type(data) is dict else None
+    return None
+
+
+def columns_of(rows: Sequence[Any]) -> tuple[str, ...]:
+    """The columns of all rows, in the order in which they come."""
+    found: dict[str, None] = {}
+    for feature in rows:
+        row = row_of(feature)
+        found.update(dict.fromkeys(key for key in row or () if type(key) is str))
+    return tuple(found)
+
+
+def main_column(columns: Sequence[str]) -> str | None:
+    """The column that the model reads: its rows are the rows that get padded."""
+    named = [name for name in _FIRST if name in columns]
+    return (named or [name for name in columns if name not in _LABELS] or [None])[0]
+
+
+def label_column(columns: Sequence[str]) -> str | None:
+    """The column with the labels."""
+    return next((name for name in _LABELS if name in columns), None)
+
+
+def length_of(value: Any) -> int | None:
+    """How long a value of a row is; None for a single number or text."""
+    if type(value) in (list, tuple):
+        return len(value)
+    sizes = sizes_of(value)
+    return sizes[0] if sizes and type(sizes[0]) is int else None
+
+
+def lengths_of(rows: Sequence[Any], column: str | None) -> tuple[int, ...] | None:
+    """The lengths of a column (None: of the rows themselves), where every row has one."""
+    found = [length_of(feature if column is None else value_of(feature, column)) for feature in rows]
+    return tuple([length for length in found if length is not None]) if None not in found else None
+
+
+def value_of(feature: Any, column: str) -> Any:
+    """What stands in a column of one row, None if nothing does."""
+    row = row_of(feature)
+    return None if row is None else row.get(column)
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is text, or a list that begins with text."""
+    while type(value) in (list, tuple) and value:
+        value = value[0]
+    return type(value) is str
+
+
+def shape_in(value: Any) -> tuple[int, ...] | None:
+    """The shape of nested lists, a tensor or a number; None where rows inside differ in length."""
+    if type(value) not in (list, tuple):
+        sizes = sizes_of(value) if is_array(value) or not _is_plain(value) else ()
+        return tuple([size for size in sizes if type(size) is int])
+    if not value or type(value[0]) not in (list, tuple):
+        return (len(value),)
+    inside = {shape_in(item) for item in value}
+    only = inside.pop() if len(inside) == 1 else None
+    return None if only is None else (len(value), *only)
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in (int, float, bool, str, type(None))
