@@ -37,14 +37,14 @@ def _loading(loader: Any, args: Given, kwargs: dict[str, Any], values: bool) -> 
 
 
 def _fetching(fetcher: Any, args: Given, kwargs: dict[str, Any], values: bool) -> Told:
-    wanted = args[0] if args else None
-    return {"rows": len(wanted)} if type(wanted) in (list, tuple) else None
+    wanted = rows_of(args[0]) if args else None
+    return None if wanted is None else {"rows": len(wanted)}
 
 
 def _not_fetched(fetcher: Any, args: Given, kwargs: dict[str, Any], error: Exception, values: bool) -> Told:
     if type(error) is StopIteration:
         return {"exhausted": True}
-    wanted = args[0] if args and type(args[0]) in (list, tuple) else ()
+    wanted = (rows_of(args[0]) if args else None) or ()
     plain = tuple([row for row in wanted if type(row) is int])
     return {"dataset_rows": plain[:MAX_ROWS]} if plain and len(plain) == len(wanted) else None
 
@@ -54,9 +54,7 @@ def _arriving(iterator: Any, args: Given, kwargs: dict[str, Any], values: bool) 
     return {"worker": worker} if type(worker) is int else None
 
 
-def _dropping(
-    trainer: Any, args: Given, kwargs: dict[str, Any], output: Any, values: bool
-) -> Told:
+def _dropping(trainer: Any, args: Given, kwargs: dict[str, Any], output: Any, values: bool) -> Told:
     before, after = columns_in(args[0] if args else kwargs.get("dataset")), columns_in(output)
     if before is None or after is None:
         return None

@@ -66,8 +66,8 @@ def _after(
     if not rows or batch is None:
         return None
     column = main_column([name for name in batch if type(name) is str])
-    shape = () if column is None else sizes_of(batch[column])
-    if column is None or not shape or any(type(size) is not int for size in shape):
+    shape = () if column is None else _whole(sizes_of(batch[column]))
+    if column is None or not shape:
         return None
     given = columns_of(rows[:MAX_ROWS])
     lengths = lengths_of(rows, column if column in given else main_column(given))
@@ -75,7 +75,7 @@ def _after(
 
 
 def _padding(
-    collator: Any, batch: dict[str, Any], shape: tuple[Any, ...], lengths: tuple[int, ...] | None
+    collator: Any, batch: dict[str, Any], shape: tuple[int, ...], lengths: tuple[int, ...] | None
 ) -> dict[str, Any]:
     if len(shape) < 2 or lengths is None or len(lengths) != shape[0]:
         return {}
@@ -97,8 +97,8 @@ def _kind(collator: Any, padding: int, longest: int, shortest: int, width: int) 
 
 def _labels(collator: Any, batch: dict[str, Any], rows: Sequence[Any]) -> dict[str, Any]:
     labels = batch.get("labels", batch.get("label"))
-    shape = sizes_of(labels)
-    if not shape or any(type(size) is not int for size in shape):
+    shape = _whole(sizes_of(labels))
+    if not shape:
         return {}
     found: dict[str, Any] = {}
     name = label_column(columns_of(rows[:MAX_ROWS]))
@@ -111,6 +111,11 @@ def _labels(collator: Any, batch: dict[str, Any], rows: Sequence[Any]) -> dict[s
         if instance_dict(collator).get("mlm") is True:
             found["labels_masked"] = prod(shape) - ignored
     return found
+
+
+def _whole(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """The sizes, if all are plain numbers."""
+    return sizes if all(type(size) is int for size in sizes) else ()
 
 
 def _failed(

@@ -138,7 +138,8 @@ class Families:
                     function="forward" if family.kind == "module" else family.called or name,
                     original=original,
                     holder=holder,
-                    by_object=family.by_object and bound,
+                    # A class method is called on a class, so each class is a callee of its own.
+                    by_object=(family.by_object and bound) or isinstance(raw, classmethod),
                     bound=bound,
                     tells=family.tells.get(name),
                 )

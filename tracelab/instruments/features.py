@@ -49,7 +49,8 @@ def columns_of(rows: Sequence[Any]) -> tuple[str, ...]:
 def main_column(columns: Sequence[str]) -> str | None:
     """The column that the model reads: its rows are the rows that get padded."""
     named = [name for name in _FIRST if name in columns]
-    return (named or [name for name in columns if name not in _LABELS] or [None])[0]
+    others = (name for name in columns if name not in _LABELS)
+    return named[0] if named else next(others, None)
 
 
 def label_column(columns: Sequence[str]) -> str | None:

@@ -62,7 +62,7 @@ def _stored(cls: Any, args: Given, kwargs: dict[str, Any], values: bool) -> Told
 
 
 def _overridden(cls: Any, args: Given, kwargs: dict[str, Any], output: Any, values: bool) -> Told:
-    config, unused = output, {}
+    config = output
     if type(output) is tuple and len(output) == 2 and type(output[1]) is dict:
         config, unused = output
         names = [name for name in _keywords(kwargs) if name not in unused]
@@ -125,7 +125,8 @@ FAMILIES = (
         by_object=True,
         tells={"_adjust_missing_and_unexpected_keys": Tells(after=_reported)},
     ),
-    Family(base=f"{_AUTO}.auto_factory:_BaseAutoModelClass", names=("from_pretrained", "from_config")),
+    # Where it is imported to: that module copies the functions of the class while it is being loaded.
+    Family(base=f"{_AUTO}.modeling_auto:_BaseAutoModelClass", names=("from_pretrained", "from_config")),
     Family(
         base="transformers.configuration_utils:PreTrainedConfig",
         names=(*_LOAD_AND_SAVE, "from_dict"),

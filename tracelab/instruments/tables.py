@@ -1,7 +1,7 @@
 """`datasets`: `map` and `filter`, the batches that they write, and what the table had before and after.
 
-The user's function runs inside a generator of the library and is nobody's method, so it is not a call; the
-tokenizer calls inside it are, below `map`.  Each batch that it returned is a call of `ArrowWriter.write_batch`.
+The user's function runs inside a generator of the library and is nobody's method, so it is not a call.  The
+tokenizer calls inside it are, below `map`; each batch that it returned is a call of `ArrowWriter.write_batch`.
 Whether a result came from the cache is seen from these calls, on the read side: then `map` reads a file and
 writes no batch.  With `num_proc` the function runs in other processes, which are not recorded.
 
@@ -81,9 +81,9 @@ def _writing(writer: Any, args: Given, kwargs: dict[str, Any], values: bool) -> 
     batch = args[0] if args else kwargs.get("batch_examples")
     if type(batch) is not dict or not batch:
         return None
-    rows = length_of(next(iter(batch.values())))
+    lengths = [length for length in map(length_of, batch.values()) if length is not None]
     found = {"columns": tuple([name for name in batch if type(name) is str])}
-    return found if rows is None else {"rows": rows, **found}
+    return {"rows": lengths[0], **found} if lengths else found
 
 
 _MAPS = Tells(before=_mapping, after=_mapped)

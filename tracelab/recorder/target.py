@@ -17,8 +17,8 @@ class Tells:
     """What an instrument derives from a call, to be kept as facts of it.
 
     `before` is asked at entry, for self, the arguments, and whether values are kept; `after` at the return,
-    for the result too; `failed`, when an exception leaves the call, for that.  `of_values`: all are asked only
-    where values are kept.
+    for the result too; `failed`, when an exception leaves the call, for that.  `of_values`: all are asked
+    only where values are kept.
     """
 
     before: Callable[[Any, tuple[Any, ...], dict[str, Any], bool], Facts] | None = None

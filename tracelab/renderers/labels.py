@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
@@ -25,12 +26,16 @@ from ..analyses.repeats import summary
 from ..calls import Call
 from ..events import UNKNOWN
 from .clean import clean
+from .datawords import trouble, words
 
 _HELPERS_NAMED = 3
 """Helpers are named to give an idea of them; `--no-fold` lists them all."""
 
 ENOUGH = "_StopRecomputationError"
 """What leaves a checkpointed forward that autograd runs again, once it has run far enough."""
+
+_COMPARED = 64
+"""Facts of more calls than these are not compared."""
 
 OPAQUE = "compiled: what runs inside is not seen"
 
@@ -75,7 +80,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
         parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
-    parts += _unusual(outline, line.rows[0])
+    parts += _unusual(outline, line.rows[0]) + _data_notes(outline, line)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
     if call.status == "error" and call.error != ENOUGH:
@@ -154,6 +159,18 @@ def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
     if call.kind != "module" or call.path or call.step is not None:
         return []
     return _lengths([outline.shapes.cache_length(row) for row in line.rows])
+
+
+def _data_notes(outline: Outline, line: Line) -> list[Part]:
+    """What is said of a batch, a table or a load, where it is the same for all calls of the line."""
+    facts = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED)]
+    said, wrong = {words(one) for one in facts}, {trouble(one) for one in facts}
+    if len(facts) < len(line.rows):
+        return []
+    notes = said.pop() if len(said) == 1 else ()
+    found = [Part(f"{', ' if at else '  '}{text}", "note", rank=1 + at) for at, text in enumerate(notes)]
+    text = wrong.pop() if len(wrong) == 1 else ""
+    return [*found, Part(f"  {text}", "warning")] if text else found
 
 
 def _unusual(outline: Outline, row: int) -> list[Part]:
