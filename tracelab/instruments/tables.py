@@ -1,7 +1,7 @@
 """`datasets`: `map` and `filter`, the batches that they write, and what the table had before and after.
 
-The user's function runs inside a generator of the library and is nobody's method, so it is not a call.  The
-tokenizer calls inside it are, below `map`; each batch that it returned is a call of `ArrowWriter.write_batch`.
+The user's function runs in a generator of the library and is nobody's method, so it is not a call.  The
+tokenizer calls inside it are, below `map`; each batch that it made is a call of `ArrowWriter.write_batch`.
 Whether a result came from the cache is seen from these calls, on the read side: then `map` reads a file and
 writes no batch.  With `num_proc` the function runs in other processes, which are not recorded.
 

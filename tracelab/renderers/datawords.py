@@ -94,6 +94,7 @@ def _load(facts: Facts) -> list[str]:
 
 
 _SAYERS: dict[str, Callable[[Facts], list[str]]] = {
+    "exhausted": lambda facts: ["no more rows"],
     "padding_share": _batch,
     "workers": _loader,
     "columns_out": _table,

@@ -83,7 +83,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
     parts += _unusual(outline, line.rows[0]) + _data_notes(outline, line)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
-    if call.status == "error" and call.error != ENOUGH:
+    if call.status == "error" and call.error != ENOUGH and not call.facts.get("exhausted"):
         parts.append(Part(f"  ✗ {clean(call.error)}", "error"))
     elif call.status == "open":
         parts.append(Part("  … not finished", "warning"))
