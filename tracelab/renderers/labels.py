@@ -163,6 +163,9 @@ def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
 
 def _data_notes(outline: Outline, line: Line) -> list[Part]:
     """What is said of a batch, a table or a load, where it is the same for all calls of the line."""
+    first = outline.call(line).facts
+    if not words(first) and not trouble(first):
+        return []  # most lines: the other calls need not be looked at
     facts = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED)]
     said, wrong = {words(one) for one in facts}, {trouble(one) for one in facts}
     if len(facts) < len(line.rows):
