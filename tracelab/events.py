@@ -36,6 +36,9 @@ BASE = -(1 << 40)
 KINDS = ("module", "method", "function", "loss", "backward", "optimizer", "line")
 """What a call can be a call of."""
 
+FORKED = "forked"
+"""Stands in the meta of what a child of a fork has of a recording: it ends where the child begins."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 

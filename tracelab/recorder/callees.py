@@ -50,6 +50,11 @@ class Callees:
             target.book[key] = known
         return known
 
+    def cool(self) -> None:
+        """No callee is looked at by the hot path any more: calls are dropped before anything is read."""
+        for target in list(self._books):
+            target.book.clear()
+
     def learn(self, target: Target, it: Any, recorder: Recorder) -> Known:
         """What can be said of a callee that was never called before."""
         book = self._books[target]
@@ -109,9 +114,8 @@ class Callees:
         return visit, end
 
     def forget(self) -> None:
-        """Let go of the host's classes."""
-        for target in list(self._books):
-            target.book.clear()  # another recorder meets its callees again
+        """Let go of the host's classes; another recorder meets its callees again."""
+        self.cool()
         self._books = defaultdict(dict)
         self._breeds = defaultdict(dict)
 

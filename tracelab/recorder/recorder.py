@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from ..describe import Describer, Table, class_name
-from ..events import FACT, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
+from ..events import FACT, FORKED, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
 from ..forms import FACT_NUMBER, NOTHING, Meaning, error
 from ..packing import Packer
 from . import active
@@ -61,6 +61,7 @@ class Recorder:
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
+        self.forked = False  # this is the copy that a child of a fork has, and what it has seen ends there
         self.started = perf_counter_ns()
         self._depth = sys.maxsize if depth is None else depth
         self.kept = count().__next__
@@ -112,7 +113,10 @@ class Recorder:
         """What is known of a callee, for the hot path; None unless this recorder is alone and keeps all."""
         if not self.locator.everything or self._depth != sys.maxsize or self._full:
             return None
-        return self.callees.warm(target, it, self)
+        known = self.callees.warm(target, it, self)
+        if self._full:  # by another thread, which may have looked for warm callees before this one was
+            self.callees.cool()
+        return known
 
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
@@ -139,7 +143,9 @@ class Recorder:
     def goes_on(self, writer: Writer, number: int) -> bool:
         """Whether the `number`-th call is kept; from time to time what was written is packed."""
         if number >= self._limit:
-            self._full = True
+            if not self._full:
+                self._full = True
+                self.callees.cool()
             self._dropped.tick()
             return False
         self.pause = min(self._limit, number + PORTION)
@@ -167,7 +173,8 @@ class Recorder:
         packer = Packer(self.describer.given, self._came, self.callees.visits.rows, self._summary)
         lane = Lane(_thread_name(), packer=packer)
         writer = Writer(lane, lane.rows)
-        self._writers.append(writer)
+        if not self._full:  # otherwise it goes with its thread: a host may begin a thread for every call
+            self._writers.append(writer)
         self.local.writer = writer
         return writer
 
@@ -213,7 +220,7 @@ class Recorder:
         """Changes whenever anything is recorded."""
         lanes = [writer.lane for writer in list(self._writers)]
         events = sum(len(lane.rows) - lane.rest()[1] + 3 * lane.rest()[0] for lane in lanes)
-        return events, self._dropped.read() + sum(self.faults.values())
+        return events, self._dropped.read() + sum(self.faults.values()) + self.forked
 
     def recording(self, meta: dict[str, Any]) -> Recording:
         """Everything seen so far; the tables and lanes are copies."""
@@ -236,7 +243,7 @@ class Recorder:
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
-            meta=meta,
+            meta={**meta, FORKED: True} if self.forked else meta,
         )
 
     def _settled(self, found: Lane) -> Lane:
