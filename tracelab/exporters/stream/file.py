@@ -3,8 +3,8 @@
 A host may close all descriptors and open a file of its own, which then has our number.  So the descriptor is
 asked, before each write, whether it is still the file that was opened here, and its number is a high one:
 a host that opens a file gets the lowest free number, so it does not get ours between the question and the
-write.  A file that was deleted is no place to write to, nor is one that somebody else has changed.  Nothing is
-retried: a line that was torn by a full disk must stay the last one.
+write.  A file that was deleted is no place to write to, nor is one that somebody else has changed.  Nothing
+is retried: a line that was torn by a full disk must stay the last one.
 
 A child of a fork closes its copy, for nobody else ever would.
 """

@@ -2,8 +2,8 @@
 
 Whoever writes a stream holds a lock on the file (`flock`), for as long as the descriptor is open: it goes
 with the process, however that ends.  A second trace into the same path finds the lock and is refused, be it
-in this process or in another one.  Two that begin at once: where there is no such file yet, only one `link`
-succeeds; where there is an old one, both want the lock on that.
+in this process or in another one.  Two that begin at once both want the lock on the file that stands there,
+an empty one if there was none.
 
 A file system without locks, and Windows, let the second one have the name; the first then finds that its file
 was deleted, and counts that as a fault.
@@ -28,6 +28,7 @@ TRIES = 1000
 
 _LOOK = (
     os.O_RDONLY
+    | os.O_CREAT
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)  # of a FIFO that has come here since
@@ -39,16 +40,10 @@ _BUSY = "another trace is writing to it; each needs a file of its own"
 def take(draft: Path, target: Path) -> None:
     """The draft gets the name of the target; `OSError` when another trace is writing there."""
     for _ in range(TRIES):
-        try:
-            os.link(draft, target)
-        except OSError:  # there is one, or the file system has no links
-            with _claimed(target) as is_ours:
-                if is_ours:
-                    draft.replace(target)
-                    return
-        else:
-            draft.unlink()
-            return
+        with _claimed(target) as is_ours:
+            if is_ours:
+                draft.replace(target)
+                return
     raise OSError(errno.EBUSY, _BUSY)
 
 
@@ -56,8 +51,8 @@ def take(draft: Path, target: Path) -> None:
 def _claimed(target: Path) -> Iterator[bool]:
     """Nobody else takes the name as long as this lasts; False when somebody just did."""
     try:
-        held = open_descriptor(target, _LOOK)
-    except OSError:  # nothing there, a link, a file that is not for us to read
+        held = open_descriptor(target, _LOOK, 0o600)
+    except OSError:  # a link, a file that is not for us to read
         held = -1
     try:
         if held >= 0:
