@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import stat
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import _thread
 import asyncio
-import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
-import pytest
 import torch
 from torch import nn
 
 import tracelab
-from tracelab.calls import Call, Trace
-from tracelab.recorder import active
+from tracelab.calls import Trace
 
+from ..attacks.threads import Chain, X, at_once, paths_agree, switching
 from ..models import ZOO
+
 
 def test_two_generates_of_one_model() -> None:
     model = ZOO["llama"].build()
