@@ -20,6 +20,7 @@ PROMISES = tuple(
         "death",
         "lost_files",
         "concurrency",
+        "turns",
         "processes",
         "bounded",
         "private",

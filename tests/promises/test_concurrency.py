@@ -1,21 +1,26 @@
-"""Threads, tasks, forks and generators: every call has the parent that it had on its own stack."""
+"""Whatever runs at the same time, every call has the parent of its own stack, and every call is counted.
+
+Threads that change places each microsecond, on shared models, with limits, readers and files; executors;
+traces within traces that begin and end on many threads; the thread of continuous batching.
+"""
 
 from __future__ import annotations
 
 import _thread
-import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import nn
+from transformers import ContinuousBatchingConfig, GenerationConfig
 
 import tracelab
 from tracelab.calls import Trace
 
 from ..attacks.threads import Chain, X, at_once, paths_agree, switching
 from ..models import ZOO
+from .figures import Figures
 
 
 def test_two_generates_of_one_model() -> None:
@@ -165,47 +170,85 @@ def test_threads_that_threading_does_not_know_stay_unknown() -> None:
     assert [thread for thread in threading.enumerate() if thread not in before] == []
 
 
-def test_tasks_that_take_turns() -> None:
-    models = [Chain(2), Chain(2)]
+def test_recorded_and_dropped_are_exact_with_threads_and_a_limit(figures: Figures) -> None:
+    """Readers of the trace and a file that is written meanwhile do not change what is counted."""
+    models = [ZOO[name].build() for name in ("bert", "gpt2", "t5", "llama")]
+    inputs = [ZOO[name].inputs() for name in ("bert", "gpt2", "t5", "llama")]
+    turns = 6
+    seen = turns * sum(ZOO[name].calls for name in ("bert", "gpt2", "t5", "llama"))
+    over = threading.Event()
 
-    async def work(model: nn.Module) -> None:
-        for _ in range(3):
-            model(X)
-            await asyncio.sleep(0)
+    def runs(at: int) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(turns):
+                with torch.no_grad():
+                    models[at](**inputs[at])
 
-    async def both() -> None:
-        await asyncio.gather(*map(work, models))
-        await asyncio.to_thread(models[0], X)
+        return run
 
-    with tracelab.trace() as trace:
-        asyncio.run(both())
-    assert [call.path for call in trace.calls] == ["", "inner"] * 7
-    assert [call.parent is None for call in trace.calls] == [True, False] * 7
-    assert [call.root for call in trace.roots] == ["Chain", "Chain#2"] * 3 + ["Chain"]
+    def read(trace: Trace) -> None:
+        while not over.is_set():
+            assert trace.recorded <= trace.meta["options"]["limit"]
+            assert trace.dropped + trace.recorded <= seen
+
+    for limit in (seen // 3, seen - 1, seen):
+        over.clear()
+        with switching(), tracelab.trace(limit=limit) as trace:
+            reader = threading.Thread(target=read, args=(trace,))
+            reader.start()
+            at_once(*[runs(at) for at in range(4)])
+            over.set()
+            reader.join()
+        assert (trace.recorded, trace.dropped) == (limit, seen - limit)
+        assert trace.complete == (limit == seen)
+        figures("calls of threads", seen)
 
 
-def test_generators_that_take_turns() -> None:
-    def steps(model: nn.Module) -> Iterator[None]:
-        for _ in range(3):
-            model(X)
-            yield
+def test_traces_that_begin_and_end_within_one_another_on_many_threads() -> None:
+    """Each sees exactly the calls of its own thread between its beginning and its end."""
+    chain = Chain(3)
 
-    class Driving(nn.Module):
-        def forward(self, generator: Iterator[None]) -> None:
-            next(generator)
+    def work() -> None:
+        name = threading.current_thread().name
+        for turn in range(8):
+            with tracelab.trace() as outer:
+                chain(X)
+                with tracelab.trace(depth=1) as inner:
+                    for _ in range(turn):
+                        chain(X)
+                chain(X)
+            mine = [call for call in outer.calls if call.thread == name]
+            assert [call.path for call in mine] == ["", "inner", "inner.inner"] * (2 + turn)
+            assert paths_agree(mine)
+            assert [call.path for call in inner.calls if call.thread == name] == [""] * turn
+            assert inner.dropped >= 2 * turn
 
-    first, second, driving = steps(Chain(1)), steps(Chain(1)), Driving()
-    with tracelab.trace() as trace:
-        next(first)
-        driving(second)
-        driving(first)
-        next(second)
-    # A generator's calls belong to whoever resumes it.
-    assert [(c.name, c.parent and c.parent.name) for c in trace.calls] == [
-        ("Chain.forward", None),
-        ("Driving.forward", None),
-        ("Chain.forward", "Driving.forward"),
-        ("Driving.forward", None),
-        ("Chain.forward", "Driving.forward"),
-        ("Chain.forward", None),
-    ]
+    with switching():
+        at_once(work, work, work)
+
+
+def test_the_thread_of_continuous_batching(figures: Figures) -> None:
+    config = GenerationConfig(max_new_tokens=4, do_sample=False, eos_token_id=-1, pad_token_id=0)
+    batching = ContinuousBatchingConfig(
+        num_blocks=16, page_size=8, max_batch_tokens=32, use_cuda_graph=False, max_blocks_per_request=2
+    )
+    model = ZOO["llama"].build()
+    model.set_attn_implementation("sdpa")
+
+    def generate() -> list[list[int]]:
+        done = model.generate_batch([[5, 6, 7], [8, 9, 10, 11]], config, batching)
+        return [done[key].generated_tokens for key in sorted(done)]
+
+    alone = generate()
+    with switching(), tracelab.trace() as trace:
+        assert generate() == alone
+    assert [len(tokens) for tokens in alone] == [4, 4]
+    forwards = trace.find("LlamaForCausalLM.forward")
+    assert len(forwards) >= 4  # one for each token; prompts may come in two portions
+    (thread,) = {call.thread for call in forwards}
+    assert thread != "MainThread"
+    for call in trace.find("LlamaDecoderLayer.forward"):
+        assert [above.path for above in call.ancestors][:2] in (["model", ""], ["", "model"])
+        assert call.thread == thread
+    modules = trace.find(kind="module")
+    assert len(modules) == len(forwards) * ZOO["llama"].calls and trace.complete

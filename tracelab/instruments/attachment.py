@@ -24,7 +24,7 @@ class Attachment:
         self.patches = Patches()
         self.families = Families(self.patches, families)
         self.watcher = Watcher(
-            self.families.modules, self._arrived, {"torch._dynamo": self._lift_module_call}
+            [*self.families.modules, "greenlet"], self._arrived, {"torch._dynamo": self._lift_module_call}
         )
 
     def begin(self, recorder: Recorder, roots: Sequence[Root]) -> None:
@@ -59,6 +59,7 @@ class Attachment:
             try:
                 for recorder in active.recorders:
                     recorder.describer.learn_torch()
+                    recorder.learn_greenlets()
                 if active.recorders:
                     self.families.attach()
             except Exception as error:  # the host's import goes on

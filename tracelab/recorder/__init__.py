@@ -8,6 +8,7 @@
     tracebacks  keeps our lines out of the host's tracebacks and warnings
     recorder    turns what a wrapper reports into rows of a lane
     callees     what is known of the callees, and who called them
+    stacks      one writer for each thread, and for each greenlet
     known       what is remembered of a class, a callee, a thread
     tally       a counter that needs no lock
 

@@ -21,7 +21,7 @@ from ..describe import Describer, Table, class_name
 from ..events import FACT, FORKED, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
 from ..forms import FACT_NUMBER, NOTHING, Meaning, error
 from ..packing import Packer
-from . import active
+from . import active, stacks
 from .callees import Callees
 from .known import Known, Writer
 from .tally import Tally
@@ -71,7 +71,7 @@ class Recorder:
         self._full = False
         self._dropped = Tally()
         self._writers: list[Writer] = []
-        self.local = threading.local()
+        self.local: Any = stacks.told_apart(threading.local())
 
     # --- one call -------------------------------------------------------------------------------
 
@@ -177,6 +177,10 @@ class Recorder:
             self._writers.append(writer)
         self.local.writer = writer
         return writer
+
+    def learn_greenlets(self) -> None:
+        """From now on greenlets are told apart, if there are any."""
+        self.local = stacks.told_apart(self.local)
 
     def _keep_facts(self, writer: Writer, facts: Mapping[str, Any] | None) -> None:
         if facts:
