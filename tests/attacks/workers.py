@@ -10,6 +10,8 @@ from torch.utils.data import Dataset
 
 import tracelab
 
+BUSY = "another trace is writing to it; each needs a file of its own"
+
 
 class Lines(Dataset[torch.Tensor]):
     """Each item comes out of a module, which a worker calls."""

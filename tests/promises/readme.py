@@ -22,6 +22,7 @@ PROMISES = tuple(
         "concurrency",
         "turns",
         "processes",
+        "one_path",
         "bounded",
         "private",
         "inert_output",

@@ -1,8 +1,8 @@
 """A program may run for ever: a trace stops growing at its limit, and counts on.
 
-A million calls with `limit=100_000` may add 150 MB at most to the resident memory, whatever the calls are: all
-alike, each with shapes of its own, with modules made on the spot, arguments of new names, exceptions, each on a
-new thread; kept in memory, in a file, with summed times.  Each soak is a process of its own.
+A million calls with `limit=100_000` may add 150 MB at most to the resident memory, whatever the calls are:
+all alike, each with shapes of its own, with modules made on the spot, arguments of new names, exceptions,
+each on a new thread; kept in memory, in a file, with summed times.  Each soak is a process of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Children of a traced program run untraced, whoever makes them, and two traces never share one file.
+"""Children of a traced program run untraced, whoever makes them, and find no lock held and no file open.
 
 A forked child has a copy of the recording that nobody will read: it passes through, writes nothing, holds no
 file and no lock, and says of the copy that it ends at the fork.  A spawned one never had it.  Workers that
@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -20,19 +19,17 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import tracelab
-from tracelab.errors import SetupError
 from tracelab.recorder import active
 
-from ..attacks.threads import Chain, X, at_once, switching
+from ..attacks.threads import Chain, X
 from ..attacks.victims import Nursery
-from ..attacks.workers import Lines, collate, own_trace, refused
+from ..attacks.workers import BUSY, Lines, collate, own_trace, refused
 from .figures import Figures
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
 ]
-BUSY = "another trace is writing to it; each needs a file of its own"
 
 
 def test_a_forked_child_passes_through() -> None:
@@ -257,74 +254,3 @@ def test_datasets_map_with_two_processes(tmp_path: Path, nursery: Nursery, figur
     assert ended.code == 0, ended.said
     assert "couldn't be hashed" not in ended.said
     figures("worker processes", 2)
-
-
-# --- two traces into one path --------------------------------------------------------------------
-
-
-def test_a_second_trace_into_the_same_path_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    (tmp_path / "link").symlink_to(tmp_path)
-    path.write_text("an older file")
-    with tracelab.trace(file=path) as trace:
-        Chain(2)(X)
-        for same in (path, tmp_path / "link" / "run.jsonl", os.path.relpath(path)):
-            with pytest.raises(SetupError) as caught, tracelab.trace(file=same):
-                raise AssertionError("entered")
-            assert str(caught.value) == f"cannot write to {str(same)!r}: {BUSY}"
-        assert len(active.recorders) == 1
-        Chain(2)(X)
-    assert trace.recorded == 4 and tracelab.load(path).complete
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["link", "run.jsonl"]
-    with tracelab.trace(file=path):  # it is free again
-        Chain(1)(X)
-    assert tracelab.load(path).recorded == 1
-
-
-@pytest.mark.parametrize("older", [False, True])
-def test_of_many_that_begin_at_once_one_is_let_in(older: bool, tmp_path: Path) -> None:
-    for turn in range(10):
-        path = tmp_path / f"{turn}.jsonl"
-        if older:
-            path.write_text("an older file")
-        refusals: list[str] = []
-        inside = threading.Barrier(4)
-
-        def begin(
-            path: Path = path, refusals: list[str] = refusals, all_in: threading.Barrier = inside
-        ) -> None:
-            try:
-                with tracelab.trace(file=path):
-                    all_in.wait(20)
-                    Chain(2)(X)
-            except SetupError as error:
-                refusals.append(str(error))
-                all_in.wait(20)
-
-        with switching():
-            at_once(begin, begin, begin, begin)
-        assert refusals == [f"cannot write to {str(path)!r}: {BUSY}"] * 3
-        assert tracelab.load(path).complete and tracelab.load(path).recorded == 2
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_a_recursion_of_a_decorated_function_is_refused_and_the_outer_trace_goes_on(tmp_path: Path) -> None:
-    @tracelab.trace(file=tmp_path / "run.jsonl")
-    def run(again: bool) -> None:
-        Chain(1)(X)
-        if again:
-            with pytest.raises(SetupError, match="another trace is writing to it"):
-                run(False)
-
-    run(True)
-    assert tracelab.load(tmp_path / "run.jsonl").recorded == 1
-
-
-def test_the_path_is_free_when_its_writer_was_killed(tmp_path: Path, nursery: Nursery) -> None:
-    program = "tracelab.trace(file='run.jsonl').__enter__(); model(X); os.kill(os.getpid(), 9)"
-    for _ in range(2):
-        assert nursery.run(program, tmp_path).code == -9
-        assert "unfinished" in tracelab.load(tmp_path / "run.jsonl").meta
-    with tracelab.trace(file=tmp_path / "run.jsonl"):
-        Chain(2)(X)
-    assert tracelab.load(tmp_path / "run.jsonl").complete

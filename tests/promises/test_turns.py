@@ -1,4 +1,4 @@
-"""Tasks, generators, greenlets, signal handlers and finalizers of one thread are not mixed up with one another.
+"""Tasks, generators, greenlets, signal handlers and finalizers of one thread are not mixed up.
 
 What runs in them has the parent that it has on the stack at that moment, and leaves nothing open behind it.
 """

@@ -34,6 +34,7 @@ class Callees:
         self._read = never if shapes else not_kept
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
+        self._cold = False
         self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
 
     def known(self, target: Target, it: Any) -> Known | None:
@@ -48,10 +49,13 @@ class Callees:
         known.among = active.recorders
         if known.reference is not None:
             target.book[key] = known
+            if self._cold:  # another thread may have cleared the books a moment ago
+                target.book.pop(key, None)
         return known
 
     def cool(self) -> None:
         """No callee is looked at by the hot path any more: calls are dropped before anything is read."""
+        self._cold = True
         for target in list(self._books):
             target.book.clear()
 

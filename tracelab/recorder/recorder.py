@@ -113,10 +113,7 @@ class Recorder:
         """What is known of a callee, for the hot path; None unless this recorder is alone and keeps all."""
         if not self.locator.everything or self._depth != sys.maxsize or self._full:
             return None
-        known = self.callees.warm(target, it, self)
-        if self._full:  # by another thread, which may have looked for warm callees before this one was
-            self.callees.cool()
-        return known
+        return self.callees.warm(target, it, self)
 
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
