@@ -59,6 +59,8 @@ CLOSES = {
     "all are closed and their numbers used": "os.closerange(3, 4096)" + REOPENS,
     "all are closed and ours is used": "found = number()\nos.closerange(3, 4096)\n"
     "os.dup2(os.open('mine.txt', os.O_RDWR | os.O_CREAT), found)",
+    "ours becomes a copy of it": "import shutil\nshutil.copy('run.jsonl', 'copy.jsonl')\n"
+    "os.dup2(os.open('copy.jsonl', os.O_WRONLY | os.O_APPEND), number())",
     "ours becomes a pipe": "found = number()\nos.dup2(os.pipe()[1], found)",
     "ours becomes /dev/full": "os.dup2(os.open('/dev/full', os.O_WRONLY), number())",
 }
@@ -71,6 +73,8 @@ def test_a_host_that_closes_our_descriptor_gets_no_byte_of_ours(
     survives(CLOSES[attack], tmp_path, nursery)
     kept(tmp_path / "run.jsonl", expected)
     assert [path.name for path in tmp_path.glob("mine*") if path.stat().st_size] == []
+    copy = tmp_path / "copy.jsonl"
+    assert not copy.exists() or copy.stat().st_size <= (tmp_path / "run.jsonl").stat().st_size
     figures("files taken away")
 
 
