@@ -2,8 +2,8 @@
 
 A million calls with `limit=100_000` may add 150 MB at most to the resident memory, whatever the calls are:
 all alike, each with shapes of its own, with modules made on the spot, arguments of new names, exceptions,
-each on a new thread; kept in memory, in a file, with summed times.  Each soak is a process of its own.  The one
-combination that takes more stands in `MORE`.
+each on a new thread; kept in memory, in a file, with summed times.  Each soak is a process of its own.  The
+one combination that takes more stands in `MORE`.
 """
 
 from __future__ import annotations
