@@ -39,6 +39,9 @@ KINDS = ("module", "method", "function", "loss", "backward", "optimizer", "line"
 BACKWARD = "backward"
 """What autograd does when it makes a checkpointed module run again."""
 
+FORKED = "forked"
+"""Stands in the meta of what a child of a fork has of a recording: it ends where the child begins."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 

@@ -23,12 +23,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 log = logging.getLogger("tracelab")
 
 Wrap = Callable[[Any], Any]
 _ABSENT: Any = object()
+
+_module_of_class = type.__dict__["__module__"].__get__
+_name_of_class = type.__dict__["__qualname__"].__get__
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,8 @@ class Patches:
             if key in self._made or (original is _ABSENT and not inherited):
                 return
             wrapper = wrap(original) if inherited else _like(original, wrap)
+            if type(wrapper) is FunctionType and _goes_by_value(holder):
+                wrapper = Staying(wrapper, original)
             patch = self._made[key] = Patch(holder, name, original, wrapper)
             try:
                 patch.apply()
@@ -147,6 +153,45 @@ class Patches:
 
     def _renew_lock(self) -> None:
         self.lock = threading.RLock()
+
+
+class Staying:
+    """A wrapper on a class that may be sent to other processes; what arrives there is the original.
+
+    dill and cloudpickle send a class that cannot be imported with everything in it, so also our wrapper, with
+    the recorders behind it.  `datasets.map(num_proc=2)` sends a class of `__main__` in this way when the
+    mapped function uses a tokenizer of it.  Who looks the method up, on the class or on an object, gets a
+    plain function.
+    """
+
+    __slots__ = ("original", "wrapper")
+
+    def __init__(self, wrapper: Any, original: Any) -> None:
+        self.wrapper = wrapper
+        self.original = original
+
+    def __get__(self, it: Any, owner: Any = None) -> Any:
+        return self.wrapper.__get__(it, owner)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.wrapper(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapper, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.original,)
+
+
+def _arrived(original: Any) -> Any:
+    return original
+
+
+def _goes_by_value(holder: Any) -> bool:
+    if not isinstance(holder, type):
+        return False
+    module, name = _module_of_class(holder), _name_of_class(holder)
+    return (type(module) is str and module == "__main__") or "<locals>" in str.__str__(name)
 
 
 def _like(original: Any, wrap: Wrap) -> Any:

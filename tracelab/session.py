@@ -52,6 +52,7 @@ class Session:
         self._ended: int | None = None
         self._meta: dict[str, Any] | None = None
         self._reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
+        _sessions.add(self)
 
     def __enter__(self) -> Trace:
         if self._recorder is not None:
@@ -275,3 +276,16 @@ def version() -> str:
 
 def _nothing() -> None:
     """The end of a session that never began."""
+
+
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a child of a fork: the thread that was reading there is no more."""
+    for session in _sessions:
+        session._reading = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

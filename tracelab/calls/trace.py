@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from ..events import UNKNOWN
+from ..events import FORKED, UNKNOWN
 from .call import Call
 from .choice import Choice
 from .columns import OPEN, Columns
@@ -147,7 +147,7 @@ class Trace:
     def complete(self) -> bool:
         """Every call that was seen is here, with its end, and so is the end of the recording."""
         columns = self.columns
-        if columns.dropped or columns.faults or columns.meta.get("unfinished"):
+        if columns.dropped or columns.faults or columns.meta.get("unfinished") or columns.meta.get(FORKED):
             return False
         return OPEN not in columns.status
 

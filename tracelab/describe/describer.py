@@ -255,6 +255,14 @@ class Describer:
 
     # --- reading --------------------------------------------------------------------------------
 
+    def settle(self, rows: list[int]) -> None:
+        """Make every number in the rows of a lane one of the tables'."""
+        whole = len(rows) // 3 * 3
+        numbers = zip(rows[0:whole:3], rows[1:whole:3], strict=True)
+        rows[1:whole:3] = [
+            self.settled_call(number) if code >= 0 else self.settled_value(number) for code, number in numbers
+        ]
+
     def settled_call(self, number: int) -> int:
         """The number of a signature in the table, for one that may come from a reader with a hole."""
         return self._holes_in_calls.settle(number)

@@ -30,7 +30,7 @@ class Attachment:
         self.families = Families(self.patches, families)
         self.stance = Stance()
         self.watcher = Watcher(
-            [*self.families.modules, *_PARTS],
+            [*self.families.modules, *_PARTS, "greenlet"],
             self._arrived,
             {compiled.DYNAMO: self._lift_module_call},
         )
@@ -79,6 +79,7 @@ class Attachment:
                 whole = name not in _PARTS
                 for recorder in active.recorders if whole else ():
                     recorder.describer.learn_torch()
+                    recorder.learn_greenlets()
                 if active.recorders:
                     self._attach(families=whole)
                     self.stance.settle()

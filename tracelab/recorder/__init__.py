@@ -10,6 +10,7 @@
     recorder    turns what a wrapper reports into rows of a lane
     callees     what is known of the callees, and who called them
     backward    whether autograd is running
+    stacks      one writer for each thread, and for each greenlet
     known       what is remembered of a class, a callee, a thread
     tally       a counter that needs no lock
     price       what recording a call costs here

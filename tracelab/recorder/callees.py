@@ -37,6 +37,7 @@ class Callees:
         self._read = never if shapes else not_kept
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
+        self._cold = False
         self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
 
     def known(self, target: Target, it: Any) -> Known | None:
@@ -51,7 +52,15 @@ class Callees:
         known.among = active.recorders
         if known.reference is not None:
             target.book[key] = known
+            if self._cold:  # another thread may have cleared the books a moment ago
+                target.book.pop(key, None)
         return known
+
+    def cool(self) -> None:
+        """No callee is looked at by the hot path any more: calls are dropped before anything is read."""
+        self._cold = True
+        for target in list(self._books):
+            target.book.clear()
 
     def learn(self, target: Target, it: Any, recorder: Recorder) -> Known:
         """What can be said of a callee that was never called before."""
@@ -129,9 +138,8 @@ class Callees:
                     known.caller = NOWHERE
 
     def forget(self) -> None:
-        """Let go of the host's classes."""
-        for target in list(self._books):
-            target.book.clear()  # another recorder meets its callees again
+        """Let go of the host's classes; another recorder meets its callees again."""
+        self.cool()
         self._books = defaultdict(dict)
         self._breeds = defaultdict(dict)
 

@@ -18,11 +18,11 @@ from types import FrameType
 from typing import Any
 
 from ..describe import Describer, Table, class_name
-from ..events import FACT, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
+from ..events import FACT, FORKED, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
 from ..forms import FACT_NUMBER, NOTHING, Meaning, error
 from ..packing import Packer
 from ..values import inert
-from . import active
+from . import active, stacks
 from .callees import Callees
 from .known import Known, Writer
 from .tally import Tally
@@ -65,6 +65,7 @@ class Recorder:
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
+        self.forked = False  # this is the copy that a child of a fork has, and what it has seen ends there
         self.started = perf_counter_ns()
         self._depth = sys.maxsize if depth is None else depth
         self.kept = count().__next__
@@ -77,7 +78,7 @@ class Recorder:
         self.compiled = Tally()
         """Compiled regions that were entered outside of every recorded call."""
         self._writers: list[Writer] = []
-        self.local = threading.local()
+        self.local: Any = stacks.told_apart(threading.local())
 
     # --- one call -------------------------------------------------------------------------------
 
@@ -188,7 +189,9 @@ class Recorder:
     def goes_on(self, writer: Writer, number: int) -> bool:
         """Whether the `number`-th call is kept; from time to time what was written is packed."""
         if number >= self._limit:
-            self._full = True
+            if not self._full:
+                self._full = True
+                self.callees.cool()
             self._dropped.tick()
             return False
         self.pause = min(self._limit, number + PORTION)
@@ -214,11 +217,16 @@ class Recorder:
     def new_writer(self) -> Writer:
         """The writer of this thread, which has none yet."""
         packer = Packer(self.describer.given, self._came, self.callees.visits.rows, self._summary)
-        lane = Lane(_thread_name(), packer=packer)
+        lane = Lane(stacks.thread_name(), packer=packer)
         writer = Writer(lane, lane.rows)
-        self._writers.append(writer)
+        if not self._full:  # otherwise it goes with its thread: a host may begin a thread for every call
+            self._writers.append(writer)
         self.local.writer = writer
         return writer
+
+    def learn_greenlets(self) -> None:
+        """From now on greenlets are told apart, if there are any."""
+        self.local = stacks.told_apart(self.local)
 
     def fault(self, place: str, error: BaseException) -> None:
         """Count a fault of ours by place; log the first of each place; stop recording after many."""
@@ -257,13 +265,15 @@ class Recorder:
         """Changes whenever anything is recorded."""
         lanes = [writer.lane for writer in list(self._writers)]
         events = sum(len(lane.rows) - lane.rest()[1] + 3 * lane.rest()[0] for lane in lanes)
-        return events, self._dropped.read() + sum(self.faults.values())
+        return events, self._dropped.read() + sum(self.faults.values()) + self.forked
 
     def recording(self, meta: dict[str, Any]) -> Recording:
         """Everything seen so far; the tables and lanes are copies."""
         found = self.running(meta)
         # Signatures before specs, lanes before both: what is copied later knows all that came before.
-        found.lanes = [self._settled(lane) for lane in found.lanes]
+        for lane in found.lanes:
+            if not lane.blocks:  # every number is made one of the tables'
+                self.describer.settle(lane.rows)
         found.signatures = self.describer.signatures()
         found.specs = self.describer.specs()
         found.errors = self.errors.listed("?")
@@ -280,22 +290,5 @@ class Recorder:
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
-            meta=meta,
+            meta={**meta, FORKED: True} if self.forked else meta,
         )
-
-    def _settled(self, found: Lane) -> Lane:
-        """A copy of a lane; where it has no blocks every number is made one of the tables'."""
-        if not found.blocks:
-            settle_call, settle_value = self.describer.settled_call, self.describer.settled_value
-            whole = len(found.rows) // 3 * 3
-            numbers = zip(found.rows[0:whole:3], found.rows[1:whole:3], strict=True)
-            found.rows[1:whole:3] = [
-                settle_call(number) if code >= 0 else settle_value(number) for code, number in numbers
-            ]
-        return found
-
-
-def _thread_name() -> str:
-    """The name of this thread; asking `threading` for an unknown one would enter a dummy for ever."""
-    known = {thread.ident: thread.name for thread in threading.enumerate()}
-    return known.get(threading.get_ident(), "unknown thread")

@@ -17,7 +17,7 @@ where torch would; in every other case it calls torch's function as it is.  Thre
 from __future__ import annotations
 
 import sys
-from types import FunctionType, TracebackType
+from types import FunctionType, GetSetDescriptorType, TracebackType
 from typing import Any
 
 from ..describe import dict_of_class, instance_dict, mro_of
@@ -32,7 +32,7 @@ GLOBAL_HOOKS = (
 )
 _CALL = ("_compiled_call_impl", "_call_impl")
 _CALL_IMPL = ("torch", "_C", "_get_tracing_state", "_slow_forward", "forward", *HOOKS, *GLOBAL_HOOKS)
-_OWN = {*HOOKS, *_CALL, "_slow_forward", "__getattribute__", "__dict__"}
+_OWN = {*HOOKS, *_CALL, "_slow_forward", "__getattribute__"}
 
 
 class StandIn:
@@ -77,12 +77,17 @@ def is_usual(cls: type, impl: Any) -> bool:
         return False
     # By identity: a metaclass may answer `==` itself, and in the hot path also `type(self)._call_impl`.
     own = [above for above in mro_of(cls) if above is not module and above is not object]
-    if any(_OWN & dict_of_class(above).keys() for above in own):
+    if any(_OWN & dict_of_class(above).keys() or _has_dict_of_its_own(above) for above in own):
         return False
     if any("__getattribute__" in dict_of_class(meta) for meta in mro_of(type(cls))[:-2]):
         return False
     forwards = [known["forward"] for known in map(dict_of_class, mro_of(cls)) if "forward" in known]
-    return type(forwards[0]) is FunctionType and not looks_up(forwards[0], tuple(own))
+    return type(forwards[0]) is FunctionType and not looks_up(forwards[0], (*own, object))
+
+
+def _has_dict_of_its_own(cls: type) -> bool:
+    """Whether the hot path's `self.__dict__` would ask the host; a mixin has the interpreter's."""
+    return type(dict_of_class(cls).get("__dict__")) not in (type(None), GetSetDescriptorType)
 
 
 def is_plain(module: Any) -> bool:

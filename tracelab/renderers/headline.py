@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ..analyses.loops import passes
 from ..analyses.outline import Outline
 from ..calls import OPEN, Columns, Trace
-from ..events import UNKNOWN
+from ..events import FORKED, UNKNOWN
 from .clean import clean
 from .layout import Page, Row
 
@@ -71,6 +71,8 @@ def _missing(trace: Trace, page: Page) -> Iterator[Row]:
         facts.append(f"{many(unfinished, 'call')} not finished")
     if trace.meta.get("unfinished"):
         facts.append("the file ends before the recording did")
+    if trace.meta.get(FORKED):
+        facts.append("ends at the fork of this process")
     yield page.words("incomplete: " + " · ".join(facts), "warning")
 
 

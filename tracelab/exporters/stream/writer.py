@@ -7,17 +7,21 @@ interpreter lock, 0.3 µs a call; a program that stands still is looked at, and 
 
 It is woken by a `SimpleQueue`, whose `put` may be called by the garbage collector in the middle of a `get`:
 a session that got lost ends there.  In a child of a fork there is no such thread, and nothing is written.
+It takes no signals: those are for the program's threads, which may have blocked them until they wait for
+them; and a write beyond the file-size limit of the process raises one that would kill it (SIGXFSZ).
 
 Whatever goes wrong is counted as a fault of ours, once; then the stream has ended and the program goes on.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread, get_ident
 from time import perf_counter_ns
 
+from ...errors import SetupError
 from ...events import Recording
 from .file import StreamFile
 from .records import Records, header, line_of
@@ -51,8 +55,12 @@ class Stream:
         self._thread = Thread(target=self._run, name="tracelab file", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
-        self._thread.start()
+        """Begin to write; `SetupError` when there can be no thread for it."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._file.close()
+            raise SetupError(f"cannot write a file while recording: {error}") from None
 
     def finish(self) -> None:
         """The recording is over: write the rest and say so; does not wait for ever."""
@@ -66,6 +74,7 @@ class Stream:
             self._fault("file", error)
 
     def _run(self) -> None:
+        _take_no_signals()
         while not self._over:
             try:
                 ended: int | None = self._bell.get(timeout=PAUSE)
@@ -90,3 +99,10 @@ class Stream:
             lines.append(line_of({"end": ended - seen.started}))
         self._file.append("".join(lines).encode("ascii"))
         self._written = size
+
+
+def _take_no_signals() -> None:
+    """Those of a thread's own faults it keeps: a handler for them wants to be told."""
+    if hasattr(signal, "pthread_sigmask"):
+        own = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - own)
