@@ -17,7 +17,6 @@ from tests.builders import build, build_threads, call, t
 from tracelab.calls import Step, Trace
 from tracelab.values import CacheSpec, ContainerSpec, ScalarSpec, TensorSpec
 
-
 CACHE = {"cache_type": "DynamicCache", "cache_layers": 4}
 
 
@@ -30,7 +29,7 @@ def test_prefill_and_decode_of_whisper() -> None:
     # 80 mel bands of 100 frames become 50 states of width 64, before the loop and in no pass of it.
     assert (encode.index, encode.phase, encode.input) == (-1, "encode", (1, 80, 100))
     assert (encode.call.path, encode.loop.function) == ("model.encoder", "generate")
-    assert encode.facts == {"output": (1, 50, 64)}
+    assert encode.facts == {"output": (1, 50, 64), "window": 1, "attempt": 1}
     # A prompt of 4 tokens fills the cache to 4; each further token adds one.
     assert [(step.index, step.phase, step.input, step.cache_before, step.cache_after) for step in steps] == [
         (0, "prefill", (1, 4), 0, 4),
@@ -231,6 +230,8 @@ def test_a_compiled_pass_is_a_step_that_says_so() -> None:
         (2, "decode", (1, 1), 6, 7, (1, 1, 99)),
     ]
     assert [step.facts.get("compiled") for step in trace.steps()] == [None, True, None]
+    # What a compiled model takes is not known, and neither is its share.
+    assert trace.generations()[0].inside is None
     assert trace.steps()[1].call.function == "prepare_inputs_for_generation"
 
 
@@ -251,6 +252,8 @@ def test_inputs_of_other_kinds() -> None:
 
     # Embeddings count rows and positions, not their width.
     assert only_step(inputs_embeds=t(2, 7, 64)).input == (2, 7)
+    assert only_step(inputs_embeds=t(2, 7, 64)).facts["embeds"] == "inputs_embeds"
+    assert "embeds" not in only_step(input_ids=ids(2, 7)).facts
     assert only_step(input_ids=ScalarSpec("NoneType"), inputs_embeds=t(2, 7, 64)).input == (2, 7)
     assert only_step().input is None
     assert only_step(attention_mask=ids(2, 7)).mask == (2, 7)

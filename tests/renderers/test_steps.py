@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.analyses.test_steps import assisted
 from tests.builders import build
 from tests.renderers.golden import compare
 from tracelab.calls import Trace
-from tracelab.renderers.steps import show_steps
+from tracelab.renderers.generations import _how
+from tracelab.renderers.steps import _ids, show_steps
 
 
 def table(trace: Trace, **options: object) -> str:
@@ -56,6 +58,26 @@ def test_a_growing_input() -> None:
 def test_batch(rows: int, facts: dict[str, int], expected: str) -> None:
     line = table(build(llama_generate(rows=rows, facts=facts, decode=1))).splitlines()[1]
     assert f"  {expected}  " in line
+
+
+def test_the_public_face_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
+    whisper().print_steps(fold=False, width=60)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
+
+
+def test_ids_of_several_rows_keep_their_steps_apart() -> None:
+    assert _ids([], [(1, 2)]) == "1 2"
+    assert _ids([], [(1,), (2,), (3,), (4,), (5,)]) == "1 2 3 4 …"
+    assert _ids([], [(1, 2), (3, 4)]) == "1 2, 3 4"
+    assert _ids([], [(1, 2, 3), (4, 5, 6)]) == "1 2 3, 4 …"
+    assert _ids([], [None, None]) == "-"
+
+
+def test_names_of_many_processors_are_whole() -> None:
+    names = [f"{letter * 30}LogitsProcessor" for letter in "ABCDEFGH"]
+    loop = whisper().generations()[0]
+    (line, *_) = list(_how(replace(loop, processors=tuple(names))))[1:]
+    assert line == f"logits processors {', '.join(names)}"
 
 
 def test_no_steps() -> None:

@@ -28,6 +28,7 @@ from .loops import ASSISTED, REORDER, Loop, passes
 from .modelcalls import Came, Given, ModelCalls
 from .notes import cache_notes
 from .stopping import finished, stops
+from .windows import window_facts
 
 
 def steps(trace: Trace) -> list[Step]:
@@ -122,7 +123,7 @@ def _passes_of(trace: Trace, loop: Loop, calls: ModelCalls) -> Iterator[Pass]:
 def _bare_steps(trace: Trace, loop: Loop, found: list[Pass]) -> Iterator[Step]:
     """The steps as far as each can be read from its own call and from the cache of the next one."""
     made_by = Call(trace, loop.row)
-    facts = loop_facts(trace, made_by)
+    facts = {**loop_facts(trace, made_by), **window_facts(trace, made_by)}
     decode = "verify" if made_by.function == ASSISTED else "decode"
     later = [*(_length(one.before.cache) for one in found), None][1:]
     seen = 0
@@ -158,7 +159,7 @@ def _facts_of_passes(trace: Trace, loop: Loop, bare: list[Step]) -> list[dict[st
     reordered = {index for _, index in loop.helpers.get(REORDER, ())}
     chunks = [position for position, one in enumerate(bare) if one.phase == "prefill"]
     ended: dict[int, list[str]] = {}
-    for stop in stops(trace, loop.row).values():
+    for stop in stops(trace, loop).values():
         ended.setdefault(stop.step, []).append(stop.by)
     for position, (one, facts) in enumerate(zip(bare, told, strict=True)):
         if one.index in drafted:
@@ -214,6 +215,8 @@ def _first(known: int | None, otherwise: int | None) -> int | None:
 def _step_facts(one: Pass, facts: dict[str, Any]) -> dict[str, Any]:
     """What is known of the loop, and `rows` (of the input) and `batch` (inputs behind these rows)."""
     known = {**facts, "compiled": True} if one.compiled else dict(facts)
+    if one.before.embeds is not None:
+        known["embeds"] = one.before.embeds
     if one.before.packed is not None:
         known["packed"] = one.before.packed
     cache = one.after.cache or one.before.cache
