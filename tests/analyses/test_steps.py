@@ -13,7 +13,7 @@ from tests.analyses.recorded import (
     method,
     whisper,
 )
-from tests.builders import build, build_threads, call, t
+from tests.builders import Node, build, build_threads, call, t
 from tracelab.calls import Step, Trace
 from tracelab.values import CacheSpec, ContainerSpec, ScalarSpec, TensorSpec
 
@@ -153,6 +153,11 @@ def test_a_wrapped_model_is_its_own_loop_s_model() -> None:
 
 
 def assisted() -> Trace:
+    """One assisted decoding."""
+    return build(assisted_generate())
+
+
+def assisted_generate() -> Node:
     """Two rounds: the assistant drafts two tokens and then one, the target verifies each time."""
 
     def candidates(prompt: int, decode: int) -> object:
@@ -171,7 +176,7 @@ def assisted() -> Trace:
         llama_forward(1, 2, 6, logits=2),
         method("_update_model_kwargs_for_generation"),
     ]
-    return build(method("generate", method("_assisted_decoding", *rounds)))  # type: ignore[arg-type]
+    return method("generate", method("_assisted_decoding", *rounds))  # type: ignore[arg-type]
 
 
 def test_drafts_and_verification_of_assisted_decoding() -> None:
@@ -182,6 +187,13 @@ def test_drafts_and_verification_of_assisted_decoding() -> None:
         (0, "draft", (1, 8), (1, 1, 99)),
         (1, "verify", (1, 2), (1, 2, 99)),
     ]
+
+
+def test_a_step_is_asked_of_the_loop_that_began_first() -> None:
+    trace = assisted()
+    # The draft runs its model first, but below the loop that asked for it.
+    asked = (trace.step(0), trace.step(-1), trace.step(1, loop=1))
+    assert [step.phase for step in asked] == ["prefill", "verify", "draft"]
 
 
 def test_the_innermost_step_counts() -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.analyses.recorded import llama_generate, whisper
-from tests.analyses.test_steps import assisted
-from tests.builders import build
+from tests.analyses.test_steps import assisted, assisted_generate
+from tests.builders import build, build_threads
 from tests.renderers.golden import compare
 from tracelab.calls import Trace
 from tracelab.renderers.generations import _how
@@ -78,6 +78,28 @@ def test_names_of_many_processors_are_whole() -> None:
     loop = whisper().generations()[0]
     (line, *_) = list(_how(replace(loop, processors=tuple(names))))[1:]
     assert line == f"logits processors {', '.join(names)}"
+
+
+def test_loops_of_two_threads_stand_one_behind_the_other() -> None:
+    # Both begin at time 0, so their calls take turns.
+    trace = build_threads({"a": [llama_generate(decode=3)], "b": [llama_generate(prompt=7, decode=3)]})
+    assert [step.call.thread for step in trace.steps()] == ["a", "b"] * 4
+    lines = [line.split() for line in table(trace).splitlines()]
+    assert [line[:3] for line in lines[1:5]] == [
+        ["1", "0", "prefill"],
+        ["1", "1–3", "decode"],
+        ["2", "0", "prefill"],
+        ["2", "1–3", "decode"],
+    ]
+    assert [line[1] for line in lines[5:] if line[0] == "loop"] == ["1:", "2:"]
+
+
+def test_a_loop_below_the_table_has_its_number_in_the_table() -> None:
+    trace = build(assisted_generate(), llama_generate(decode=1))
+    lines = [line.split() for line in table(trace).splitlines()]
+    # The main loop of assisted decoding, the two drafts below it, and the other one.
+    assert [line[0] for line in lines[1:8]] == ["2", "2", "1", "3", "1", "4", "4"]
+    assert [line[1] for line in lines[8:] if line[0] == "loop"] == ["1:", "4:"]
 
 
 def test_no_steps() -> None:

@@ -38,16 +38,17 @@ def steps(trace: Trace) -> list[Step]:
 
 
 def step(trace: Trace, index: int, loop: int = 0) -> Step:
-    """The step with an index, of the first loop unless told; IndexError in one line if there is none."""
-    loops = list(dict.fromkeys(one.loop for one in steps(trace) if one.phase != "encode"))
+    """The step with an index, of the loop that began first unless told; IndexError if there is none."""
+    found = {one.loop.id: one.loop for one in steps(trace) if one.phase != "encode"}
+    loops = [found[row] for row in sorted(found)]
     if not -len(loops) <= loop < len(loops):
         raise IndexError(f"there is no loop {loop!r}: this trace has {len(loops)}, counted from 0")
     of_loop = [one for one in steps(trace) if one.loop == loops[loop] and one.phase != "encode"]
     wanted = of_loop[-1].index + 1 + index if index < 0 else index
-    found = next((one for one in of_loop if one.index == wanted), None)
-    if found is None:
+    there = next((one for one in of_loop if one.index == wanted), None)
+    if there is None:
         raise IndexError(f"there is no step {index!r}: loop {loop} has {len(of_loop)}, counted from 0")
-    return found
+    return there
 
 
 def step_of(trace: Trace, call: Call) -> int | None:

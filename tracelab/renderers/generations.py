@@ -19,9 +19,12 @@ MOST = 4
 def lines_about(trace: Trace, width: int | None) -> Iterator[str]:
     """Some lines for each loop that is not an assistant's, none wider than `width`."""
     nested = {loop.row for loop in passes(trace).loops.values() if loop.nested}
-    shown = [one for one in trace.generations() if one.loop.id not in nested]
-    for number, one in enumerate(shown[:MOST], 1):
-        name = f"loop {number}: " if len(shown) > 1 else ""
+    generations = trace.generations()
+    numbers = {one.loop.id: number for number, one in enumerate((one for one in generations if one.steps), 1)}
+    shown = [one for one in generations if one.loop.id not in nested]
+    for one in shown[:MOST]:
+        number = numbers.get(one.loop.id)
+        name = f"loop {number or 'without steps'}: " if len(generations) > 1 else ""
         lines = (" · ".join(words) for words in (_how(one), _cache(one), _time(one)))
         first, *more = (line for line in lines if line)
         yield from _wrapped([name + first, *more], width)

@@ -12,7 +12,8 @@
 before and after the step, `cross` the positions in the cross-attention cache.  A column that holds nothing
 in any row is left out.  Steps that follow one rule share a row; their time is the mean.  Where there are
 several loops (windows of audio, drafts of an assistant), each row says which loop it is of, and of which
-model or window: `1 again` is another attempt at the first 30 seconds.
+model or window: `1 again` is another attempt at the first 30 seconds.  Loops of two threads stand one
+behind the other.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def show_steps(
 ) -> None:
     """Print the table; `fold=False` gives each step a row of its own."""
     screen = Screen(file, width, ascii)
-    steps = trace.steps()
+    steps = _by_thread(trace)
     if not steps:
         screen.write([screen.page.words(NO_STEPS, "note")])
         return
@@ -89,7 +90,8 @@ def table(steps: Sequence[Step], fold: bool = True, ascii: bool = False) -> Tabl
 
 
 def _columns(steps: Sequence[Step]) -> list[Column]:
-    loops = list(dict.fromkeys(step.loop for step in steps if step.phase != "encode"))
+    found = {step.loop.id: step.loop for step in steps if step.phase != "encode"}
+    loops = [found[row] for row in sorted(found)]
     several, models = len(loops) > 1, len({loop.root for loop in loops}) > 1
     return [
         Column("loop", lambda run: _loop(run[0], loops) if several else NOTHING),
@@ -110,6 +112,16 @@ def _columns(steps: Sequence[Step]) -> list[Column]:
         Column("time", _time, True),
         Column("note", _note),
     ]
+
+
+def _by_thread(trace: Trace) -> list[Step]:
+    """The steps of each thread together, in the order in which the threads began to generate."""
+    steps, thread = trace.steps(), trace.columns.thread
+    first: dict[int, int] = {}
+    for step in steps:
+        lane = thread[step.call.id]
+        first[lane] = min(step.loop.id, first.get(lane, step.loop.id))
+    return sorted(steps, key=lambda step: (first[thread[step.call.id]], step.call.id))
 
 
 def _says(column: Column, runs: Sequence[Run]) -> bool:
