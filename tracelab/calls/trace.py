@@ -35,6 +35,7 @@ ANSWERS = {
     "save": "tracelab.exporters:save",
     "text": "tracelab.renderers.tree:text",
     "print": "tracelab.renderers.tree:show",
+    "print_steps": "tracelab.renderers.steps:show_steps",
     "rich": "tracelab.renderers.tree:renderable",
     "html": "tracelab.renderers.tree:html",
 }
@@ -219,6 +220,13 @@ class Trace:
         width: columns, None for those of the terminal.
         """
         self._ask("print", depth=depth, fold=fold, width=width)
+
+    def print_steps(self, fold: bool = True, width: int | None = None) -> None:
+        """Show the table of generation steps, and below it why each loop stopped and where its time went.
+
+        fold=False: one row for each step.  width: columns, None for those of the terminal.
+        """
+        self._ask("print_steps", fold=fold, width=width)
 
     def __str__(self) -> str:
         return self._ask("text")  # type: ignore[no-any-return]
