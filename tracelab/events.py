@@ -36,6 +36,9 @@ BASE = -(1 << 40)
 KINDS = ("module", "method", "function", "loss", "backward", "optimizer", "line")
 """What a call can be a call of."""
 
+SWITCHED_OFF = "switched_off"
+"""Stands in the meta of a recording that was given up before its end, because of many faults of our own."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 

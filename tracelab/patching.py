@@ -47,7 +47,8 @@ class PatchPoint:
         module, _, attributes = self.target.partition(":")
         found: Any = sys.modules.get(module)
         for name in attributes.split(".") if attributes else ():
-            found = getattr(found, name, None)
+            # Interned: the interpreter's cache of attributes would keep each of these texts for itself.
+            found = getattr(found, sys.intern(name), None)
         return found
 
 
@@ -121,7 +122,7 @@ class Patches:
             while self._made:
                 key, patch = next(reversed(self._made.items()))
                 try:
-                    patch.undo()
+                    _twice(patch.undo)
                 except Exception as error:  # a class that forbids assignment since we patched it
                     log.warning(
                         "tracelab: a patch on %r could not be undone: %s", patch.name, type(error).__name__
@@ -147,6 +148,14 @@ class Patches:
 
     def _renew_lock(self) -> None:
         self.lock = threading.RLock()
+
+
+def _twice(act: Callable[[], object]) -> None:
+    """Once more if it failed: a fault of ours may pass, and what is left undone is left for good."""
+    try:
+        act()
+    except Exception:
+        act()
 
 
 def _like(original: Any, wrap: Wrap) -> Any:

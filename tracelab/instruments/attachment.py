@@ -48,11 +48,15 @@ class Attachment:
                 self.clear()
 
     def clear(self) -> None:
-        """Take everything out."""
+        """Take everything out; one part whatever another one does."""
         with self.patches.lock:
-            self.watcher.remove()
-            self.families.forget()
-            self.patches.undo_all()
+            try:
+                self.watcher.remove()
+            finally:
+                try:
+                    self.families.forget()
+                finally:
+                    self.patches.undo_all()
 
     def _arrived(self, name: str) -> None:
         with self.patches.lock:

@@ -110,8 +110,9 @@ class Callees:
 
     def forget(self) -> None:
         """Let go of the host's classes."""
-        for target in list(self._books):
+        for target, book in list(self._books.items()):
             target.book.clear()  # another recorder meets its callees again
+            book.clear()  # what is known of a callee has a way to be forgotten, which leads back to it
         self._books = defaultdict(dict)
         self._breeds = defaultdict(dict)
 

@@ -8,6 +8,7 @@ middle of any line here.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import threading
@@ -18,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from ..describe import Describer, Table, class_name
-from ..events import FACT, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
+from ..events import FACT, SWITCHED_OFF, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
 from ..forms import FACT_NUMBER, NOTHING, Meaning, error
 from ..packing import Packer
 from . import active
@@ -61,6 +62,7 @@ class Recorder:
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
+        self.is_off = False
         self.started = perf_counter_ns()
         self._depth = sys.maxsize if depth is None else depth
         self.kept = count().__next__
@@ -117,19 +119,15 @@ class Recorder:
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
         now = perf_counter_ns()
-        try:
-            spec = known.gives.read(output)
-            if spec is None:
-                spec = self.describer.usual_value(known.gives, output)
-        except Exception as error:
-            self.fault("leave", error)
-            return
+        spec = known.gives.read(output)
+        if spec is None:
+            spec = self.describer.usual_value(known.gives, output)
         writer.rows += (returned(depth), spec, now)
 
     def fail(self, writer: Writer, depth: int, error: BaseException) -> None:
         """Note that `error` left the call."""
-        now = perf_counter_ns()
         try:
+            now = perf_counter_ns()
             writer.rows += (raised(depth), self.errors.number(self.describer.error_name(error)), now)
         except Exception as fault:
             self.fault("fail", fault)
@@ -150,21 +148,12 @@ class Recorder:
                 self.fault("pack", error)
         return True
 
-    def _came(self, code: int, number: int) -> Meaning:
-        """What the number in a row that is no entry stands for."""
-        if number == UNKNOWN:
-            return Meaning(NOTHING, ())
-        if code == FACT:
-            return Meaning(FACT_NUMBER, (number,))
-        if code & 1:
-            return Meaning(error(self.errors.rows[number]), ())
-        return self.describer.came(number)
-
     # --- what happens once for each thread, callee or caller ------------------------------------
 
     def new_writer(self) -> Writer:
         """The writer of this thread, which has none yet."""
-        packer = Packer(self.describer.given, self._came, self.callees.visits.rows, self._summary)
+        came = functools.partial(_came, self.describer, self.errors.rows)  # not of this recorder: no cycle
+        packer = Packer(self.describer.given, came, self.callees.visits.rows, self._summary)
         lane = Lane(_thread_name(), packer=packer)
         writer = Writer(lane, lane.rows)
         self._writers.append(writer)
@@ -181,7 +170,8 @@ class Recorder:
         try:
             where = f"{place}: {class_name(type(error))}"
             self.faults[where] = times = self.faults.get(where, 0) + 1
-            if sum(self.faults.values()) >= _FAULTS_BEFORE_OFF:
+            if not self.is_off and sum(self.faults.values()) >= _FAULTS_BEFORE_OFF:
+                self.is_off = True
                 active.deactivate(self)
                 where += f"; recording switched off after {_FAULTS_BEFORE_OFF} of them"
             elif times > 1:
@@ -194,6 +184,7 @@ class Recorder:
     def close(self) -> None:
         """The recording is over: let go of the host's classes; calls that still run stay open."""
         self.callees.forget()
+        self.describer.forget()
         for writer in list(self._writers):
             writer.rows = []
         own = getattr(self.local, "writer", None)
@@ -236,7 +227,7 @@ class Recorder:
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
-            meta=meta,
+            meta={**meta, SWITCHED_OFF: True} if self.is_off else meta,
         )
 
     def _settled(self, found: Lane) -> Lane:
@@ -249,6 +240,17 @@ class Recorder:
                 settle_call(number) if code >= 0 else settle_value(number) for code, number in numbers
             ]
         return found
+
+
+def _came(describer: Describer, errors: Mapping[int, str], code: int, number: int) -> Meaning:
+    """What the number in a row that is no entry stands for."""
+    if number == UNKNOWN:
+        return Meaning(NOTHING, ())
+    if code == FACT:
+        return Meaning(FACT_NUMBER, (number,))
+    if code & 1:
+        return Meaning(error(errors[number]), ())
+    return describer.came(number)
 
 
 def _thread_name() -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ..analyses.loops import passes
 from ..analyses.outline import Outline
 from ..calls import OPEN, Columns, Trace
-from ..events import UNKNOWN
+from ..events import SWITCHED_OFF, UNKNOWN
 from .clean import clean
 from .layout import Page, Row
 
@@ -53,6 +53,8 @@ def _missing(trace: Trace, page: Page) -> Iterator[Row]:
         facts.append(f"{_many(trace.dropped, 'call')} dropped")
     if trace.internal_errors:
         facts.append(f"{_many(trace.internal_errors, 'fault')} of tracelab itself")
+    if trace.meta.get(SWITCHED_OFF):
+        facts.append("recording switched off after so many")
     if unfinished:
         facts.append(f"{_many(unfinished, 'call')} not finished")
     if trace.meta.get("unfinished"):

@@ -34,6 +34,7 @@ class StreamFile:
     def __init__(self, path: str, header: bytes) -> None:
         """Takes the place of a regular file or link at `path`; `SetupError` when it cannot be written."""
         self._pid = getpid()
+        self._descriptor = -1
         try:
             self._descriptor, self._inode = _created(Path(path), header)
         except OSError as error:
@@ -60,7 +61,13 @@ class StreamFile:
         """Give the descriptor back, if it is still ours."""
         with suppress(OSError):
             self._check()
-            close(self._descriptor)
+            descriptor, self._descriptor = self._descriptor, -1
+            close(descriptor)
+
+    def __del__(self) -> None:
+        """For a stream that was cut off before its thread began."""
+        if self._descriptor >= 0:
+            self.close()
 
     def _check(self) -> None:
         if not self.is_mine:
@@ -77,13 +84,15 @@ def _created(target: Path, header: bytes) -> tuple[int, tuple[int, int]]:
     if target.exists() and not (target.is_file() or target.is_symlink()):
         raise OSError(errno.EINVAL, "it is there and is no regular file")
     draft = target.with_name(f".tracelab-{secrets.token_hex(6)}.part")
-    descriptor = open_descriptor(draft, _FLAGS, 0o600)
+    descriptor = -1
     try:
+        descriptor = open_descriptor(draft, _FLAGS, 0o600)
         found = fstat(descriptor)
         write(descriptor, header)
         draft.replace(target)
     except BaseException:
-        close(descriptor)
+        if descriptor >= 0:
+            close(descriptor)
         with suppress(OSError):
             draft.unlink()
         raise

@@ -47,6 +47,7 @@ class Stream:
         self._records = Records()
         self._written: object = None
         self._over = False
+        self._waited = False
         self._bell: SimpleQueue[int] = SimpleQueue()
         self._thread = Thread(target=self._run, name="tracelab file", daemon=True)
 
@@ -56,11 +57,12 @@ class Stream:
 
     def finish(self) -> None:
         """The recording is over: write the rest and say so; does not wait for ever."""
-        if not self._file.is_mine:
+        if not self._file.is_mine or self._waited:
             return
         try:
             self._bell.put(perf_counter_ns())
-            if self._thread.ident != get_ident():  # the garbage collector may run there too
+            self._waited = True  # whoever interrupts the wait need not wait again
+            if self._thread.ident not in (None, get_ident()):  # the garbage collector may run there too
                 self._thread.join(PATIENCE)
         except Exception as error:
             self._fault("file", error)

@@ -1,0 +1,91 @@
+"""One recording as its trace reads it: while it runs, and once it is over.
+
+The trace holds this and not the session, and this holds neither of them.  So the session belongs to the
+`with` statement alone: when that is gone, by whatever way, so is the session, and its finalizer takes the
+patches out even where a Ctrl-C hit the very entry of `__exit__`.  Nothing of it waits for the collector.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+import threading
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from .calls import Columns
+from .events import Site
+from .recorder import Recorder
+
+if TYPE_CHECKING:
+    from .events import Recording
+
+
+class Running:
+    """What a recorder has written, and when it ended."""
+
+    def __init__(self, recorder: Recorder, settle: Callable[[Site], Site], options: dict[str, Any]) -> None:
+        """`settle`: a site with the root and path that hold now."""
+        self.recorder = recorder
+        self._settle = settle
+        self._options = options
+        self._folded: tuple[tuple[int, int], Columns] | None = None
+        self._ended: int | None = None
+        self._meta: dict[str, Any] | None = None
+        self._reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
+
+    def end(self) -> None:
+        """Note when it ended and what is known of the run, as it is now: it may be read much later."""
+        if self._ended is None:
+            self._ended = perf_counter_ns()
+        if self._meta is None:
+            self._meta = meta(self._options)
+
+    def columns(self) -> Columns:
+        """Everything recorded so far, folded; the same object as last time if nothing was added."""
+        from .fold import fold  # a third of all that `import tracelab` would load, and not needed to record
+
+        recorder = self.recorder
+        with self._reading:
+            size = recorder.size
+            if self._folded is None or self._folded[0] != size:
+                if self._ended is not None:
+                    recorder.settle()
+                seen = self._settled(recorder.recording(self._meta or meta(self._options)))
+                self._folded = size, fold(seen, self._ended or perf_counter_ns())
+            return self._folded[1]
+
+    def seen(self) -> Recording:
+        """The same for a stream, which writes it while it grows."""
+        return self._settled(self.recorder.running(meta(self._options)))
+
+    def _settled(self, found: Recording) -> Recording:
+        found.sites = [self._settle(site) for site in found.sites]
+        return found
+
+
+def meta(options: dict[str, Any]) -> dict[str, Any]:
+    """What a reader needs to know of the run; nothing of the machine's or the user's name."""
+    found: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
+    for name in ("torch", "transformers", "tokenizers"):
+        if name in sys.modules:
+            found[name] = str(getattr(sys.modules[name], "__version__", "?"))
+    found["options"] = options
+    rank = os.environ.get("RANK", "")
+    if rank.isascii() and rank.isdigit():
+        found["rank"] = int(rank)
+    return found
+
+
+@functools.cache
+def version() -> str:
+    """The version that is installed; says so where tracelab runs from its folder."""
+    from importlib import metadata  # takes as long to import as all the rest of us
+
+    try:
+        return metadata.version("tracelab")
+    except metadata.PackageNotFoundError:
+        return "(not installed: run from its folder)"
