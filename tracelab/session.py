@@ -45,7 +45,6 @@ class Ending:
         self._running = running
         self._stream = stream
         self._trace = weakref.ref(trace)
-        _endings.add(self)
 
     def __call__(self) -> None:
         whole = False
@@ -55,6 +54,11 @@ class Ending:
             if not whole:
                 self._round()
         _endings.discard(self)
+
+    def again(self, fault: Exception) -> None:
+        """For a fault in the middle."""
+        self._running.recorder.fault("end", fault)
+        self()
 
     def _round(self) -> bool:
         """Do all that has to be done; returns whether nothing failed."""
@@ -85,6 +89,7 @@ class Session:
         self._file = file
         self._entered = False
         self._end: Callable[[], None] = _nothing
+        self._again: Callable[[Exception], object] = _nothing
         self._lost: Callable[[], object] = _nothing
 
     def __enter__(self) -> Trace:
@@ -107,10 +112,12 @@ class Session:
         # A file that cannot be written is refused before anything is patched.
         stream = None if self._file is None else _stream(self._file, running)
         self._entered = True
-        self._end = Ending(running, stream, trace)
+        self._end = ending = Ending(running, stream, trace)
+        self._again = ending.again
         # A session that nobody leaves ends when nobody holds it any more.
-        self._lost = weakref.finalize(self, self._end).detach
+        self._lost = weakref.finalize(self, ending).detach
         try:
+            _endings.add(ending)
             if stream is not None:
                 stream.start()
             _attachment.begin(recorder, roots)
@@ -122,8 +129,11 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._end()
-        self._lost()  # not before: a Ctrl-C up to here leaves it to the finalizer
+        try:
+            self._end()
+            self._lost()  # not before: a Ctrl-C up to here leaves it to the finalizer
+        except Exception as fault:  # the host's block ends as it would have
+            self._again(fault)
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
@@ -241,5 +251,5 @@ def _stream(file: str, running: Running) -> Stream:
     return Stream(file, lambda: running.recorder.size, running.seen, running.recorder.fault)
 
 
-def _nothing() -> None:
+def _nothing(*anything: object) -> None:
     """The end of a session that never began."""

@@ -69,10 +69,13 @@ class Callees:
         hot = target.book
 
         def forget(dead: Any) -> None:
-            book.pop(key, None)
-            entry = hot.get(key)
-            if entry is not None and entry.reference is dead:
-                del hot[key]
+            try:
+                book.pop(key, None)
+                entry = hot.get(key)
+                if entry is not None and entry.reference is dead:
+                    del hot[key]
+            except Exception as error:
+                recorder.fault("forget", error)
 
         try:
             # The entry goes when the object goes, before its id can be used again.

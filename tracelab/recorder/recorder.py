@@ -142,11 +142,14 @@ class Recorder:
             return False
         self.pause = min(self._limit, number + PORTION)
         if len(writer.rows) >= 3 * PORTION:
-            try:
-                writer.lane.pack()
-            except Exception as error:  # the rows are still there, and so is the call
-                self.fault("pack", error)
+            self._pack(writer.lane)
         return True
+
+    def _pack(self, lane: Lane, everything: bool = False) -> None:
+        try:
+            lane.pack(everything)
+        except Exception as error:  # the rows are still there
+            self.fault("pack", error)
 
     # --- what happens once for each thread, callee or caller ------------------------------------
 
@@ -189,13 +192,13 @@ class Recorder:
             writer.rows = []
         own = getattr(self.local, "writer", None)
         if own is not None and own.lane.blocks:
-            own.lane.pack(everything=True)
+            self._pack(own.lane, everything=True)
 
     def settle(self) -> None:
         """Pack what is long enough, now that the recording is over and is to be read."""
         for writer in list(self._writers):
             if not writer.lane.blocks and len(writer.lane.rows) > 6 * FLAT:
-                writer.lane.pack(everything=True)
+                self._pack(writer.lane, everything=True)
 
     # --- reading --------------------------------------------------------------------------------
 

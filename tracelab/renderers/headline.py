@@ -51,10 +51,10 @@ def _missing(trace: Trace, page: Page) -> Iterator[Row]:
     facts = []
     if trace.dropped:
         facts.append(f"{_many(trace.dropped, 'call')} dropped")
-    if trace.internal_errors:
-        facts.append(f"{_many(trace.internal_errors, 'fault')} of tracelab itself")
     if trace.meta.get(SWITCHED_OFF):
-        facts.append("recording switched off after so many")
+        facts.append(f"switched off by {_many(trace.internal_errors, 'fault')} of its own")
+    elif trace.internal_errors:
+        facts.append(f"{_many(trace.internal_errors, 'fault')} of tracelab itself")
     if unfinished:
         facts.append(f"{_many(unfinished, 'call')} not finished")
     if trace.meta.get("unfinished"):
