@@ -1,4 +1,4 @@
-"""Something happens in the middle of our own lines: at the first, the second, the third ...  or at each place.
+"""Something happens in the middle of our own lines: at the first, the second, the third, or at each place.
 
 `at_line(n, action, files)` runs `action` before the n-th line that is executed in one of `files`;
 `at_call(n, action, files)` at the n-th call or return there, which is where CPython looks for signals.

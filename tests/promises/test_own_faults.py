@@ -13,7 +13,7 @@ import linecache
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -240,7 +240,7 @@ LAST = {
 def ours() -> dict[str, tuple[Any, str, Any]]:
     """Every function and method of the rooms: where it stands, by name."""
     found: dict[str, tuple[Any, str, Any]] = {}
-    for name, module in sorted(sys.modules.items()):
+    for _, module in sorted(sys.modules.items()):
         if getattr(module, "__file__", None) not in FILES:
             continue
         for holder in (module, *[cls for cls in vars(module).values() if inspect.isclass(cls)]):
@@ -303,7 +303,7 @@ def test_every_function_fails_always(log: Log, monkeypatch: pytest.MonkeyPatch, 
 def test_after_a_hundred_faults_recording_stops_and_says_so(
     error: type[Exception], log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the screen, in a stream and in a saved file; ten calls that still run then fail unheard, but counted."""
+    """On the screen, in a stream and in a saved file; calls that still run then are counted, not logged."""
 
     class Deep(nn.Module):
         def __init__(self, below: int) -> None:

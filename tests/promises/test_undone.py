@@ -6,10 +6,13 @@ is traced into a file and then read; nobody calls `reset()` and the garbage coll
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
+import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,7 @@ from .figures import Figures
 
 PACKAGE = files_of(".")
 GENUINE = nn.Module.__call__
+X = torch.ones(2)
 
 
 def left() -> list[str]:
@@ -120,19 +124,21 @@ def interrupted_at(kind: type[Injection], place: Place, number: int, file: Path)
     return [f"{injection.where or place} in {injection.code}: {what}" for what in wrong]
 
 
-def everywhere(
-    kind: type[Injection], folder: Path, step: int, which: Callable[[int], int] = lambda times: 1
-) -> tuple[int, list[str]]:
-    """A Ctrl-C at each `step`-th place; `which`: the how-manyth time, of so many."""
+def everywhere(kind: type[Injection], folder: Path, step: int, first: int = 0) -> tuple[int, list[str]]:
+    """A Ctrl-C at each `step`-th place from the `first` on: its first, last or middle time."""
     run = Run(folder / "run.jsonl")
-    run(kind(0, interrupt, frozenset()))  # what is imported at first use is there
+    for _ in range(2):  # what is imported and made at first use is there
+        run(kind(0, interrupt, frozenset()))
     places = survey(kind, PACKAGE, run)
     for path in folder.iterdir():
         path.unlink()
     wrong: list[str] = []
-    some = list(places.items())[::step]
-    for place, times in some:
-        wrong += interrupted_at(kind, place, which(times), run.file)
+    some = list(places.items())[first::step]
+    for number, (place, times) in enumerate(some):
+        if number % 50 == 0:
+            gc.collect()
+        which = (1, times, times // 2 + 1)[number % 3]
+        wrong += interrupted_at(kind, place, which, run.file)
     return len(some), wrong
 
 
@@ -144,3 +150,168 @@ def test_ctrl_c_at_some_places_of_the_whole_package(
     assert not wrong, "\n".join(wrong)
     assert number > 50
     figures("interrupts injected", number)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [at_line, at_call], ids=["lines", "calls"])
+@pytest.mark.parametrize("first", range(3))
+def test_ctrl_c_at_every_place_of_the_whole_package(
+    kind: type[Injection], first: int, no_collector: None, tmp_path: Path, figures: Figures
+) -> None:
+    number, wrong = everywhere(kind, tmp_path, 3, first)
+    assert not wrong, "\n".join(wrong)
+    assert number > 500
+    figures("interrupts injected", number)
+
+
+# --- every way out ----------------------------------------------------------------------------------
+
+EXITS = [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit, StopIteration, MemoryError, RecursionError]
+EXITS += [StopAsyncIteration, ExceptionGroup, asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("kind", EXITS)
+@pytest.mark.parametrize("where", ["block", "forward", "decorated", "stack"])
+def test_every_exception_type_ends_the_trace_and_comes_out(
+    kind: type[BaseException], where: str, no_collector: None, tmp_path: Path
+) -> None:
+    error = ExceptionGroup("two", [ValueError()]) if kind is ExceptionGroup else kind()
+
+    class Raising(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            raise error
+
+    def act() -> None:
+        if where == "block":
+            raise error
+        Raising()(X)
+
+    with pytest.raises(kind) as caught:
+        if where == "decorated":
+            tracelab.trace(file=tmp_path / "run.jsonl")(act)()
+        elif where == "stack":
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(tracelab.trace())
+                act()
+        else:
+            with tracelab.trace(file=tmp_path / "run.jsonl"):
+                act()
+    assert caught.value is error
+    assert left() == []
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_traces_that_end_in_any_order_on_any_thread(order: tuple[int, ...], no_collector: None) -> None:
+    sessions = [tracelab.trace() for _ in order]
+    traces = [session.__enter__() for session in sessions]
+    identity = nn.Identity()
+    for turn, number in enumerate(order):
+        identity(X)
+        if turn % 2:
+            sessions[number].__exit__(None, None, None)
+        else:
+            thread = threading.Thread(target=sessions[number].__exit__, args=(None, None, None))
+            thread.start()
+            thread.join()
+    assert [traces[number].recorded for number in order] == [1, 2, 3, 4]
+    assert left() == []
+
+
+def test_threads_that_begin_and_end_traces_at_once(figures: Figures) -> None:
+    """While others call: nobody takes the patches away under somebody's feet, and the last one does."""
+    wrong: list[Any] = []
+
+    def work() -> None:
+        model = hosts.Inner()
+        for _ in range(40):
+            with tracelab.trace(model) as trace:
+                for _ in range(3):
+                    model(X)
+            if trace.recorded != 3:
+                wrong.append(trace.recorded)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert wrong == []
+    assert left() == []
+    figures("traces begun and ended at once", 6 * 40)
+
+
+def test_a_trace_that_is_ended_inside_a_forward(no_collector: None) -> None:
+    session = tracelab.trace()
+    other = tracelab.trace()
+
+    class Ending(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            session.__exit__(None, None, None)
+            return inner(x) * 2
+
+    inner = hosts.Inner()
+    trace, whole = session.__enter__(), other.__enter__()
+    assert torch.equal(nn.Sequential(Ending())(X), torch.full((2,), 4.0))
+    assert [call.status for call in trace.calls] == ["open", "open"]
+    other.__exit__(None, None, None)
+    assert [call.status for call in whole.calls] == ["ok"] * 3
+    assert left() == []
+
+
+def test_abandoned_generators_and_coroutines(no_collector: None) -> None:
+    def steps() -> Iterator[None]:
+        with tracelab.trace():
+            yield
+
+    async def waiting() -> None:
+        with tracelab.trace():
+            await asyncio.sleep(60)
+
+    generator = steps()
+    next(generator)
+    assert left() != []
+    del generator
+    assert left() == []
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(waiting())
+        await asyncio.sleep(0)
+        assert left() != []
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert left() == []
+
+
+def test_a_lost_handle_ends_at_once(no_collector: None, tmp_path: Path) -> None:
+    """Also while the trace is still held, which then has what came until then."""
+    session = tracelab.trace(file=tmp_path / "run.jsonl")
+    trace = session.__enter__()
+    hosts.Inner()(X)
+    del session
+    assert left() == []
+    hosts.Inner()(X)
+    assert trace.recorded == 1
+    assert tracelab.load(tmp_path / "run.jsonl").complete
+
+
+def test_reset_ends_all_that_anybody_holds(no_collector: None, tmp_path: Path) -> None:
+    held = [tracelab.trace(), tracelab.trace(file=tmp_path / "run.jsonl"), tracelab.trace(limit=0)]
+    traces = [session.__enter__() for session in held]
+    hosts.Inner()(X)
+    tracelab.reset()
+    assert left() == []
+    hosts.Inner()(X)
+    assert [trace.recorded + trace.dropped for trace in traces] == [1, 1, 1]
+    assert tracelab.load(tmp_path / "run.jsonl").complete
+    for session in held:
+        session.__exit__(None, None, None)
+    tracelab.reset()
+    assert left() == []

@@ -31,10 +31,11 @@ _FLAGS = (
 class StreamFile:
     """A new file of this process that is only appended to, readable by its owner only."""
 
+    _descriptor = -1
+
     def __init__(self, path: str, header: bytes) -> None:
         """Takes the place of a regular file or link at `path`; `SetupError` when it cannot be written."""
         self._pid = getpid()
-        self._descriptor = -1
         try:
             self._descriptor, self._inode = _created(Path(path), header)
         except OSError as error:
