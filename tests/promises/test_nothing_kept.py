@@ -55,7 +55,7 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "FLAT", 8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def no_collector() -> Iterator[None]:
     """References are counted and nothing else: what dies, dies at `del`."""
     gc.collect()
