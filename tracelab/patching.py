@@ -85,7 +85,7 @@ class Patches:
     def __init__(self) -> None:
         self._made: dict[tuple[int, str], Patch] = {}
         self.lock = threading.RLock()
-        os.register_at_fork(after_in_child=self._renew_lock)
+        os.register_at_fork(after_in_child=self.renew_lock)
 
     def __len__(self) -> int:
         return len(self._made)
@@ -146,7 +146,8 @@ class Patches:
                 )
                 del self._made[key]
 
-    def _renew_lock(self) -> None:
+    def renew_lock(self) -> None:
+        """For a lock whose holder is gone: a forked child has no other thread, a debugger may cut a `with`."""
         self.lock = threading.RLock()
 
 
