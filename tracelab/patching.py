@@ -147,7 +147,7 @@ class Patches:
                 del self._made[key]
 
     def renew_lock(self) -> None:
-        """For a lock whose holder is gone: a forked child has no other thread, a debugger may cut a `with`."""
+        """For a lock whose holder is gone: another thread before a fork, or a cut-off `with`."""
         self.lock = threading.RLock()
 
 
