@@ -51,7 +51,8 @@ class PatchPoint:
         module, _, attributes = self.target.partition(":")
         found: Any = sys.modules.get(module)
         for name in attributes.split(".") if attributes else ():
-            found = getattr(found, name, None)
+            # Interned: the interpreter's cache of attributes would keep each of these texts for itself.
+            found = getattr(found, sys.intern(name), None)
         return found
 
 
@@ -88,7 +89,7 @@ class Patches:
     def __init__(self) -> None:
         self._made: dict[tuple[int, str], Patch] = {}
         self.lock = threading.RLock()
-        os.register_at_fork(after_in_child=self._renew_lock)
+        os.register_at_fork(after_in_child=self.renew_lock)
 
     def __len__(self) -> int:
         return len(self._made)
@@ -125,7 +126,7 @@ class Patches:
             while self._made:
                 key, patch = next(reversed(self._made.items()))
                 try:
-                    patch.undo()
+                    _twice(patch.undo)
                 except Exception as error:  # a class that forbids assignment since we patched it
                     log.warning(
                         "tracelab: a patch on %r could not be undone: %s", patch.name, type(error).__name__
@@ -151,7 +152,8 @@ class Patches:
                 )
                 del self._made[key]
 
-    def _renew_lock(self) -> None:
+    def renew_lock(self) -> None:
+        """For a lock whose holder is gone: another thread before a fork, or a cut-off `with`."""
         self.lock = threading.RLock()
 
 
@@ -192,6 +194,14 @@ def _goes_by_value(holder: Any) -> bool:
         return False
     module, name = _module_of_class(holder), _name_of_class(holder)
     return (type(module) is str and module == "__main__") or "<locals>" in str.__str__(name)
+
+
+def _twice(act: Callable[[], object]) -> None:
+    """Once more if it failed: a fault of ours may pass, and what is left undone is left for good."""
+    try:
+        act()
+    except Exception:
+        act()
 
 
 def _like(original: Any, wrap: Wrap) -> Any:

@@ -255,13 +255,10 @@ class Describer:
 
     # --- reading --------------------------------------------------------------------------------
 
-    def settle(self, rows: list[int]) -> None:
-        """Make every number in the rows of a lane one of the tables'."""
-        whole = len(rows) // 3 * 3
-        numbers = zip(rows[0:whole:3], rows[1:whole:3], strict=True)
-        rows[1:whole:3] = [
-            self.settled_call(number) if code >= 0 else self.settled_value(number) for code, number in numbers
-        ]
+    def forget(self) -> None:
+        """The recording is over: let go of the readers, which hold us, so that we need no collector."""
+        self._readers.clear()
+        self._classes.clear()
 
     def settled_call(self, number: int) -> int:
         """The number of a signature in the table, for one that may come from a reader with a hole."""

@@ -81,10 +81,13 @@ class Callees:
         hot = target.book
 
         def forget(dead: Any) -> None:
-            book.pop(key, None)
-            entry = hot.get(key)
-            if entry is not None and entry.reference is dead:
-                del hot[key]
+            try:
+                book.pop(key, None)
+                entry = hot.get(key)
+                if entry is not None and entry.reference is dead:
+                    del hot[key]
+            except Exception as error:
+                recorder.fault("forget", error)
 
         try:
             # The entry goes when the object goes, before its id can be used again.
@@ -140,6 +143,8 @@ class Callees:
     def forget(self) -> None:
         """Let go of the host's classes; another recorder meets its callees again."""
         self.cool()
+        for book in list(self._books.values()):
+            book.clear()  # what is known of a callee has a way to be forgotten, which leads back to it
         self._books = defaultdict(dict)
         self._breeds = defaultdict(dict)
 

@@ -21,6 +21,7 @@ from types import FunctionType, GetSetDescriptorType, TracebackType
 from typing import Any
 
 from ..describe import dict_of_class, instance_dict, mro_of
+from . import active, tracebacks
 from .looks_up import looks_up
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
@@ -111,6 +112,18 @@ def replay(call: Any, impl: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     except Exception:  # near the recursion limit: then without torch's frames
         return None
     return None
+
+
+def hide_our_lines(
+    error: BaseException, call: Any, impl: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Take our entries off a traceback, and put in those of torch that would stand there without us."""
+    try:
+        tracebacks.hide_our_lines(error, entries(call, impl, replay(call, impl, args, kwargs)))
+    except Exception as fault:  # the host's error must not be replaced by one of ours
+        active.fault("traceback", fault)
+    finally:
+        del error  # the replayed frames know this one, so it would be a cycle
 
 
 def entries(call: Any, impl: Any, replayed: TracebackType | None) -> list[TracebackType]:

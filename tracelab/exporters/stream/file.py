@@ -36,6 +36,8 @@ _FLAGS = (
 class StreamFile:
     """A new file of this process that is only appended to, readable by its owner only."""
 
+    _descriptor = -1
+
     def __init__(self, path: str, header: bytes) -> None:
         """Takes the place of a regular file or link at `path`; `SetupError` when it cannot be written."""
         self._pid = getpid()
@@ -69,7 +71,13 @@ class StreamFile:
         """Give the descriptor back, if it is still ours."""
         with suppress(OSError):
             self._open()
-            close(self._descriptor)
+            descriptor, self._descriptor = self._descriptor, -1
+            close(descriptor)
+
+    def __del__(self) -> None:
+        """For a stream that was cut off before its thread began."""
+        if self._descriptor >= 0:
+            self.close()
 
     def _check(self) -> None:
         if not self.is_mine:
@@ -105,15 +113,17 @@ def _created(target: Path, header: bytes) -> tuple[int, tuple[int, int]]:
     if target.exists() and not (target.is_file() or target.is_symlink()):
         raise OSError(errno.EINVAL, "it is there and is no regular file")
     draft = target.with_name(f".tracelab-{os.urandom(6).hex()}.part")
-    descriptor = raised(open_descriptor(draft, _FLAGS, 0o600))
+    descriptor = -1
     try:
+        descriptor = raised(open_descriptor(draft, _FLAGS, 0o600))
         found = fstat(descriptor)
         lock(descriptor)
         if write(descriptor, header) < len(header):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         take(draft, target)
     except BaseException:
-        close(descriptor)
+        if descriptor >= 0:
+            close(descriptor)
         with suppress(OSError):
             draft.unlink()
         raise

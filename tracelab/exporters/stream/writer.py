@@ -51,6 +51,7 @@ class Stream:
         self._records = Records()
         self._written: object = None
         self._over = False
+        self._waited = False
         self._bell: SimpleQueue[int] = SimpleQueue()
         self._thread = Thread(target=self._run, name="tracelab file", daemon=True)
 
@@ -64,28 +65,29 @@ class Stream:
 
     def finish(self) -> None:
         """The recording is over: write the rest and say so; does not wait for ever."""
-        if not self._file.is_mine:
+        if not self._file.is_mine or self._waited:
             return
-        try:
-            self._bell.put(perf_counter_ns())
-            if self._thread.ident != get_ident():  # the garbage collector may run there too
-                self._thread.join(PATIENCE)
-        except Exception as error:
-            self._fault("file", error)
+        self._bell.put(perf_counter_ns())
+        self._waited = True  # whoever interrupts the wait need not wait again
+        if self._thread.ident not in (None, get_ident()):  # the garbage collector may run there too
+            self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         _take_no_signals()
-        while not self._over:
-            try:
-                ended: int | None = self._bell.get(timeout=PAUSE)
-            except Empty:
-                ended = None
-            try:
-                self._flush(ended)
-            except Exception as error:
-                self._over = True
-                self._fault("file", error)
-        self._file.close()
+        try:
+            while not self._over:
+                self._flush(self._rung())
+        except Exception as error:
+            self._fault("file", error)
+        finally:
+            self._file.close()
+
+    def _rung(self) -> int | None:
+        """When the recording ended; None after a pause in which it did not."""
+        try:
+            return self._bell.get(timeout=PAUSE)
+        except Empty:
+            return None
 
     def _flush(self, ended: int | None) -> None:
         size = self._size()
