@@ -246,7 +246,8 @@ def _meta(options: dict[str, Any]) -> dict[str, Any]:
         if name in sys.modules:
             meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
     meta["options"] = options
-    meta["call_cost_ns"] = price_of_a_call()
+    if hasattr(sys.modules.get("torch.nn"), "Module"):  # without it nothing can be called that we record
+        meta["call_cost_ns"] = price_of_a_call()
     rank = os.environ.get("RANK", "")
     if rank.isascii() and rank.isdigit():
         meta["rank"] = int(rank)
