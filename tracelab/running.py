@@ -89,7 +89,8 @@ def meta(options: dict[str, Any], rank: int | None, compiled: int) -> dict[str, 
         if name in sys.modules:
             found[name] = str(getattr(sys.modules[name], "__version__", "?"))
     found["options"] = options
-    found["call_cost_ns"] = price_of_a_call()
+    if hasattr(sys.modules.get("torch.nn"), "Module"):  # without it nothing can be called that we record
+        found["call_cost_ns"] = price_of_a_call()
     if rank is not None:
         found["rank"] = rank
     if compiled:
