@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +36,11 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Log]:
-    """No collector, and nobody hears of a thread that died at its first line: that is `OUTSIDE` too."""
+    """No collector; and nobody hears of what cannot be caught, at the first line of a thread or of a callback
+    for a dead object: the interpreter lets nothing out of these."""
     log = Log()
     monkeypatch.setattr(threading, "excepthook", lambda told: None)
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: None)
     logging.getLogger("tracelab").addHandler(log)
     gc.collect()
     gc.freeze()  # what libraries hold need not be searched each time
