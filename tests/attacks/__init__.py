@@ -2,6 +2,9 @@
 
 observed     everything that a host could see of its own run, to be compared bit by bit
 injector     something happens in the middle of our own lines
+threads      threads that get into each other's way
+victims      programs that die while they are traced
+workers      what worker processes import and call
 zoo          values whose classes count, refuse or lie when they are asked anything
 modules      modules of such classes
 tensors      a tensor of every kind that torch has

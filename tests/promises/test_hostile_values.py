@@ -23,29 +23,18 @@ from torch import nn
 
 import tracelab
 from tracelab.describe import Describer
-from tracelab.values import CacheSpec, ContainerSpec, ObjectSpec, Spec, TensorSpec
+from tracelab.values import CacheSpec, ContainerSpec, ObjectSpec, TensorSpec
 
 from ..attacks import zoo
 from ..attacks.modules import MODULES
 from ..attacks.tensors import TENSORS, distributed, jagged
 from ..attacks.vast import VAST
 from ..attacks.zoo import HOSTILE
+from ..describe.described import MODES, described
 from ..models import ZOO
 from .figures import Figures
 
-MODES: list[dict[str, Any]] = [{}, {"values": True}, {"stats": True}, {"values": True, "stats": True}]
 TRACES: list[dict[str, Any]] = [*MODES, {"shapes": False}, {"limit": 3}, {"depth": 1}, {"times": "summary"}]
-
-
-def described(value: Any, **options: bool) -> Spec:
-    """What is kept of a value, as an argument of a call and as its result."""
-    describer = Describer(**options)
-    number = describer.see(value)
-    signature = describer.signature((value,), {"named": value})
-    specs = describer.specs()
-    positional, ((name, named),) = describer.signatures()[signature]
-    assert (name, specs[named], specs[positional[0]]) == ("named", specs[number], specs[number])
-    return specs[number]
 
 
 class Passing(nn.Module):

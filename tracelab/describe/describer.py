@@ -255,6 +255,11 @@ class Describer:
 
     # --- reading --------------------------------------------------------------------------------
 
+    def forget(self) -> None:
+        """The recording is over: let go of the readers, which hold us, so that we need no collector."""
+        self._readers.clear()
+        self._classes.clear()
+
     def settled_call(self, number: int) -> int:
         """The number of a signature in the table, for one that may come from a reader with a hole."""
         return self._holes_in_calls.settle(number)
