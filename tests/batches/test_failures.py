@@ -17,7 +17,7 @@ Collate = Callable[[Any], Any]
 
 
 def raised(collate: Callable[[], Any]) -> Exception:
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         collate()
     return caught.value
 

@@ -62,7 +62,10 @@ def test_batches_columns_and_rows(table: Any) -> None:
 def test_a_batch_may_become_more_rows(table: Any) -> None:
     with tracelab.trace() as trace:
         table.map(
-            lambda batch: {"half": batch["text"] * 2}, batched=True, batch_size=25, remove_columns=table.column_names
+            lambda batch: {"half": batch["text"] * 2},
+            batched=True,
+            batch_size=25,
+            remove_columns=table.column_names,
         )
     facts = trace.roots[0].facts
     assert (facts["rows"], facts["rows_out"], facts["batch_rows"]) == (25, 50, (50,))
@@ -96,7 +99,9 @@ def test_what_was_mapped_in_a_trace_is_in_the_cache_without_one(table: Any) -> N
     assert trace.roots[0].facts["cached"] is False
     second = table.map(ids, batched=True)
     assert second._fingerprint == first._fingerprint
-    assert [file["filename"] for file in second.cache_files] == [file["filename"] for file in first.cache_files]
+    assert [file["filename"] for file in second.cache_files] == [
+        file["filename"] for file in first.cache_files
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

@@ -11,7 +11,7 @@ in other processes, which are not recorded; what comes back is seen in `_process
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..describe import class_name, home, instance_dict
@@ -58,10 +58,21 @@ def _dropping(trainer: Any, args: Given, kwargs: dict[str, Any], output: Any, va
     before, after = columns_in(args[0] if args else kwargs.get("dataset")), columns_in(output)
     if before is None or after is None:
         return None
+    return {**_split(before, after), **_signature(instance_dict(trainer))}
+
+
+def _nothing_left(trainer: Any, args: Given, kwargs: dict[str, Any], error: Exception, values: bool) -> Told:
+    columns, own = columns_in(args[0] if args else kwargs.get("dataset")), instance_dict(trainer)
+    taken = own.get("_signature_columns")
+    if columns is None or type(taken) is not list:
+        return None
+    return {**_split(columns, taken), **_signature(own)}
+
+
+def _split(columns: Sequence[str], taken: Sequence[str]) -> dict[str, Any]:
     return {
-        "dropped": tuple([name for name in before if name not in after]),
-        "kept": tuple([name for name in before if name in after]),
-        **_signature(instance_dict(trainer)),
+        "dropped": tuple([name for name in columns if name not in taken]),
+        "kept": tuple([name for name in columns if name in taken]),
     }
 
 
@@ -86,12 +97,7 @@ def _dropping_in_rows(collator: Any, args: Given, kwargs: dict[str, Any], values
     taken = own.get("signature_columns")
     if rows is None or type(taken) is not list:
         return None
-    columns = columns_of(rows[:MAX_ROWS])
-    found = {
-        "rows": len(rows),
-        "dropped": tuple([name for name in columns if name not in taken]),
-        "kept": tuple([name for name in columns if name in taken]),
-    }
+    found = {"rows": len(rows), **_split(columns_of(rows[:MAX_ROWS]), taken)}
     named = own.get("model_name")
     return {**found, "signature": f"{named}.forward"} if type(named) is str else found
 
@@ -120,7 +126,7 @@ FAMILIES = (
     Family(
         base="transformers.trainer:Trainer",
         names=("_remove_unused_columns",),
-        tells={"_remove_unused_columns": Tells(after=_dropping)},
+        tells={"_remove_unused_columns": Tells(after=_dropping, failed=_nothing_left)},
     ),
     # By way of `torch`: while torch itself is being loaded nothing can be patched yet.
     Family(
