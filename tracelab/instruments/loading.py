@@ -116,14 +116,13 @@ _LOAD_AND_SAVE = ("from_pretrained", "save_pretrained")
 FAMILIES = (
     Family(
         base="transformers.modeling_utils:PreTrainedModel",
-        names=("from_pretrained", "_from_config"),
-        tells={"from_pretrained": Tells(after=_loaded), "_from_config": Tells(after=_made)},
-    ),
-    Family(
-        base="transformers.modeling_utils:PreTrainedModel",
-        names=("save_pretrained", "_adjust_missing_and_unexpected_keys"),
+        names=(*_LOAD_AND_SAVE, "_from_config", "_adjust_missing_and_unexpected_keys"),
         by_object=True,
-        tells={"_adjust_missing_and_unexpected_keys": Tells(after=_reported)},
+        tells={
+            "from_pretrained": Tells(after=_loaded),
+            "_from_config": Tells(after=_made),
+            "_adjust_missing_and_unexpected_keys": Tells(after=_reported),
+        },
     ),
     # Where it is imported to: that module copies the functions of the class while it is being loaded.
     Family(base=f"{_AUTO}.modeling_auto:_BaseAutoModelClass", names=("from_pretrained", "from_config")),
