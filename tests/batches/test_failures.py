@@ -132,6 +132,26 @@ def test_a_loader_names_the_rows_of_the_dataset() -> None:
     assert "column ids: ragged in rows of the dataset 3" in str(trace)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"ids": [1, 2, 3], "text": "c"}, "ragged"),
+        ({"ids": None, "text": "c"}, "none"),
+        ({"text": "c"}, "missing"),
+    ],
+)
+def test_without_a_collator_torch_joins_nothing_ragged(wrong: dict[str, Any], problem: str) -> None:
+    data = [{"ids": [1, 2], "text": "a"}, {"ids": [1, 2], "text": "b"}, {"ids": [1, 2], "text": "b"}, wrong]
+    loader: Any = torch.utils.data.DataLoader(data, batch_size=2)  # type: ignore[arg-type]
+    with tracelab.trace() as trace:
+        error = raised(lambda: list(loader))
+    assert type(error) is type(raised(lambda: list(loader)))
+    fine, failed = trace.find("_MapDatasetFetcher.fetch")
+    assert fine.status == "ok"
+    found = {name: failed.facts[name] for name in ("column", "problem", "rows_at_fault", "dataset_rows")}
+    assert found == {"column": "ids", "problem": problem, "rows_at_fault": (1,), "dataset_rows": (3,)}
+
+
 def test_the_rows_are_private() -> None:
     with tracelab.trace() as trace:
         raised(lambda: padded()(words(label=["secret", "secret", "secret"])))

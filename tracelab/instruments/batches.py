@@ -11,6 +11,7 @@ in other processes, which are not recorded; what comes back is seen in `_process
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..recorder import Tells
 from .collating import COLLATED, COLLATED_BY_DEFAULT, features_in
 from .families import Family
 from .features import MAX_ROWS, columns_of, rows_of
+from .misfits import KEPT, misfits
 from .tables import columns_in
 
 Given = tuple[Any, ...]
@@ -45,8 +47,24 @@ def _not_fetched(fetcher: Any, args: Given, kwargs: dict[str, Any], error: Excep
     if type(error) is StopIteration:
         return {"exhausted": True}
     wanted = (rows_of(args[0]) if args else None) or ()
-    plain = tuple([row for row in wanted if type(row) is int])
-    return {"dataset_rows": plain[:MAX_ROWS]} if plain and len(plain) == len(wanted) else None
+    chosen = tuple([row for row in wanted if type(row) is int])
+    found = _not_collated(fetcher, error)
+    if not chosen or len(chosen) != len(wanted):
+        return found
+    at_fault = found.get("rows_at_fault", range(len(chosen)))
+    return {**found, "dataset_rows": tuple([chosen[at] for at in at_fault if at < len(chosen)])[:MAX_ROWS]}
+
+
+def _not_collated(fetcher: Any, error: Exception) -> dict[str, Any]:
+    """What torch's own `default_collate`, which is no call, could not join: the rows stand in the frame."""
+    module = sys.modules.get("torch.utils.data._utils.collate")
+    if module is None or instance_dict(fetcher).get("collate_fn") is not vars(module)["default_collate"]:
+        return {}
+    entry = error.__traceback__
+    while entry is not None and entry.tb_frame.f_code.co_name != "fetch":
+        entry = entry.tb_next
+    rows = None if entry is None else rows_of(entry.tb_frame.f_locals.get("data"))
+    return {} if rows is None else misfits(rows, frozenset(), KEPT)
 
 
 def _arriving(iterator: Any, args: Given, kwargs: dict[str, Any], values: bool) -> Told:

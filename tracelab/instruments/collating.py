@@ -26,7 +26,7 @@ from typing import Any
 from ..describe import home, how_many, instance_dict, mro_of, sizes_of
 from ..recorder import Tells
 from .features import MAX_ROWS, columns_of, label_column, lengths_of, main_column, row_of, rows_of
-from .misfits import PADDED, misfits
+from .misfits import LEFT_OUT, PADDED, misfits
 
 IGNORED = -100
 
@@ -137,7 +137,7 @@ def _failed_default(
     module: Any, args: Given, kwargs: dict[str, Any], error: Exception, values: bool
 ) -> Mapping[str, Any] | None:
     rows = rows_of(features_in(args, kwargs))
-    return None if rows is None else misfits(rows, frozenset(), leaves_text=True)
+    return None if rows is None else misfits(rows, frozenset(), LEFT_OUT)
 
 
 COLLATED = Tells(before=_before, after=_after, failed=_failed)

@@ -21,15 +21,18 @@ from .features import MAX_ROWS, columns_of, is_text, row_of, shape_in
 PADDED = frozenset({"input_ids", "attention_mask", "token_type_ids", "special_tokens_mask", "position_ids"})
 """What `tokenizer.pad` makes equally long."""
 
+REFUSED, LEFT_OUT, KEPT = "refused", "left out", "kept"
+"""What a collator does with columns of text: the last two are those of transformers and of torch."""
 
-def misfits(rows: Sequence[Any], padded: frozenset[str], leaves_text: bool = False) -> dict[str, Any]:
+
+def misfits(rows: Sequence[Any], padded: frozenset[str], text: str = REFUSED) -> dict[str, Any]:
     """The facts of a failed collation.
 
-    `padded`: the columns that this collator pads; `leaves_text`: text is left out of the batch, not refused.
+    `padded`: the columns that this collator pads; `text`: what it does with columns of text.
     """
     if not rows:
         return {"problem": "empty", "rows_at_fault": ()}
-    found = [one for one in (_misfit(rows, name, padded, leaves_text) for name in columns_of(rows)) if one]
+    found = [one for one in (_misfit(rows, name, padded, text) for name in columns_of(rows)) if one]
     if not found:
         return {}
     column, problem, at_fault = found[0]
@@ -42,7 +45,7 @@ def misfits(rows: Sequence[Any], padded: frozenset[str], leaves_text: bool = Fal
 
 
 def _misfit(
-    rows: Sequence[Any], column: str, padded: frozenset[str], leaves_text: bool
+    rows: Sequence[Any], column: str, padded: frozenset[str], text: str
 ) -> tuple[str, str, tuple[int, ...]] | None:
     read = [row_of(feature) or {} for feature in rows]
     missing = [at for at, row in enumerate(read) if column not in row]
@@ -51,10 +54,10 @@ def _misfit(
     values = [row[column] for row in read]
     texts = [at for at, value in enumerate(values) if is_text(value)]
     if texts:
-        left_out = leaves_text and type(values[0]) is str and column not in ("label", "label_ids")
-        return None if left_out else (column, "text", tuple(texts))
+        left_out = text == LEFT_OUT and type(values[0]) is str and column not in ("label", "label_ids")
+        return None if left_out or text == KEPT else (column, "text", tuple(texts))
     nothing = [at for at, value in enumerate(values) if value is None]
-    if nothing and not (leaves_text and values[0] is None):
+    if nothing and not (text == LEFT_OUT and values[0] is None):
         return column, "none", tuple(nothing)
     shapes = [shape_in(value) for value in values]
     if None in shapes:
