@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,12 +109,34 @@ def test_labels_of_a_sequence_to_sequence_batch_have_a_length_of_their_own() -> 
     assert facts["labels_padded"] == facts["labels_ignored"] == 3  # 3 × 3 - 6
 
 
+def test_the_decoder_is_given_the_labels_one_to_the_right() -> None:
+    config = transformers.T5Config(
+        vocab_size=16, d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2, decoder_start_token_id=0
+    )
+    model, words = transformers.T5ForConditionalGeneration(config), tokenizer()
+    with tracelab.trace() as trace:
+        DataCollatorForSeq2Seq(words, model=model)(rows(words, labels=[[5], [5, 6], [5, 6, 7]]))
+    assert facts_of(trace, "DataCollatorForSeq2Seq.__call__")["made"] == ("decoder_input_ids",)
+
+
+def test_padding_without_a_mask_is_said() -> None:
+    words = tokenizer()
+    given = [{"input_ids": row["input_ids"]} for row in rows(words)]
+    with tracelab.trace() as trace:
+        DataCollatorForLanguageModeling(words, mlm=False)([row["input_ids"] for row in given])
+        words.pad({"input_ids": [[1]]})
+    facts = facts_of(trace, "DataCollatorForLanguageModeling.__call__")
+    assert (facts["mask"], facts["lengths"], facts["padding_share"]) == (False, LENGTHS, 8 / 24)
+    assert "padded without an attention_mask" in str(trace)
+
+
 def test_causal_labels_ignore_the_padding() -> None:
     words = tokenizer()
     with tracelab.trace() as trace:
         DataCollatorForLanguageModeling(words, mlm=False)(rows(words))
     facts = facts_of(trace, "DataCollatorForLanguageModeling.__call__")
     assert facts["labels_ignored"] == 8  # 24 - 16
+    assert facts["made"] == ("labels",)
     assert "labels_masked" not in facts
 
 
@@ -162,6 +185,17 @@ def test_the_default_collator_is_seen_wherever_it_is_looked_up(collate: Callable
     facts = call.facts
     assert (facts["rows"], facts["lengths"], facts["batch"]) == (2, (2, 2), (2, 2))
     assert vars(transformers.data.data_collator) == before
+
+
+def test_collators_are_pickled_as_ever() -> None:
+    """A worker that is spawned gets its collator as a name, which must lead to this very function."""
+    words = tokenizer()
+    collators = [default_data_collator, DataCollatorWithPadding(words), words.pad]
+    expected = [pickle.dumps(one) for one in collators[:2]]
+    with tracelab.trace():
+        assert [pickle.dumps(one) for one in collators[:2]] == expected
+        assert pickle.loads(expected[0]) is default_data_collator
+        assert pickle.loads(pickle.dumps(collators[2]))([{"input_ids": [1]}])["input_ids"] == [[1]]
 
 
 def test_a_collator_of_ones_own_is_asked_nothing() -> None:

@@ -112,6 +112,13 @@ def test_the_text_that_was_not_dropped_is_named_when_the_batch_fails(tmp_path: P
     assert len(failed["dataset_rows"]) == 2
 
 
+def test_a_dataset_without_rows(tmp_path: Path) -> None:
+    with tracelab.trace() as trace, pytest.raises(ValueError, match="num_samples"):
+        trainer(tmp_path, table().select([])).train()
+    facts = trace.find("Trainer._remove_unused_columns")[0].facts
+    assert (facts["rows"], facts["problem"]) == (0, "empty")
+
+
 def test_no_column_fits_the_model(tmp_path: Path) -> None:
     data = datasets.Dataset.from_dict({"text": ["a", "b"]})
     with tracelab.trace() as trace, pytest.raises(ValueError, match="No columns in the dataset match"):

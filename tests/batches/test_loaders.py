@@ -21,7 +21,7 @@ def test_each_batch_is_fetched_with_the_collator_below() -> None:
         found = [batch["input_ids"].tolist() for batch in loader]
     assert found == expected
     assert [call.name for call in trace.roots] == ["DataLoader.__iter__", *["_MapDatasetFetcher.fetch"] * 2]
-    assert trace.roots[0].facts == {"workers": 0, "batch_size": 2}
+    assert trace.roots[0].facts == {"workers": 0, "batch_size": 2, "rows": 3}
     assert [call.facts["rows"] for call in trace.roots[1:]] == [2, 1]
     collated = trace.find("DataCollatorWithPadding.__call__")
     assert [call.parent for call in collated] == trace.roots[1:]
@@ -51,12 +51,19 @@ def test_workers_are_not_recorded_and_that_is_said() -> None:
     with tracelab.trace() as trace:
         assert len(list(loader)) == 3
     (started,) = trace.find("DataLoader.__iter__")
-    assert started.facts == {"workers": 2, "batch_size": 1, "workers_recorded": False}
+    assert started.facts == {"workers": 2, "batch_size": 1, "workers_recorded": False, "rows": 3}
     assert trace.count("DataCollatorWithPadding.__call__") == 0
     arrived = trace.find("_MultiProcessingDataLoaderIter._process_data")
     # batch after batch goes to one worker after the other
     assert [call.facts["worker"] for call in arrived] == [0, 1, 0]
     assert "2 workers: what runs in them is not recorded" in str(trace)
+
+
+def test_an_empty_dataset_is_said() -> None:
+    with tracelab.trace() as trace:
+        assert list(DataLoader([])) == []  # type: ignore[arg-type]
+    assert trace.roots[0].facts == {"workers": 0, "batch_size": 1, "rows": 0, "problem": "empty"}
+    assert "DataLoader.__iter__  no rows" in str(trace)
 
 
 def test_the_end_of_a_stream_is_told_from_a_failure() -> None:

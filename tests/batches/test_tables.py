@@ -153,6 +153,22 @@ def test_an_error_in_the_users_function_is_the_same_object(table: Any) -> None:
     assert trace.roots[0].error == "ValueError"
 
 
+def test_more_rows_beside_an_old_column(table: Any) -> None:
+    """Overflowing tokens make more rows than there were texts, and the old columns are still there."""
+    words = tokenizer()
+
+    def windows(batch: Any) -> Any:
+        return words(batch["text"], truncation=True, max_length=3, return_overflowing_tokens=True)
+
+    with tracelab.trace() as trace, pytest.raises(Exception, match="expected length 25 but got length 50"):
+        table.map(windows, batched=True)
+    facts = trace.find("ArrowWriter.write_batch")[0].facts
+    # each text is two windows: [CLS] the [SEP] and [CLS] cat [SEP]
+    assert facts["problem"] == "length"
+    assert ("input_ids", 50) in facts["column_rows"]
+    assert "columns of different lengths" in str(trace)
+
+
 def test_a_dictionary_of_tables_maps_each(table: Any) -> None:
     both = datasets.DatasetDict({"train": table, "test": table.select(range(5))})
     with tracelab.trace() as trace:

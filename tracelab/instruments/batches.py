@@ -21,7 +21,7 @@ from .collating import COLLATED, COLLATED_BY_DEFAULT, features_in
 from .families import Family
 from .features import MAX_ROWS, columns_of, rows_of
 from .misfits import KEPT, misfits
-from .tables import columns_in
+from .tables import columns_in, rows_in
 
 Given = tuple[Any, ...]
 Told = Mapping[str, Any] | None
@@ -35,7 +35,16 @@ def _loading(loader: Any, args: Given, kwargs: dict[str, Any], values: bool) -> 
         found["workers_recorded"] = False
     if own.get("drop_last") is True:
         found["drop_last"] = True
-    return found
+    return {**found, **_size(own.get("dataset"))}
+
+
+def _size(dataset: Any) -> dict[str, Any]:
+    """How many rows a list or a table has, and that there are none; of other datasets nothing is known."""
+    rows = rows_of(dataset)
+    number = rows_in(dataset) if rows is None else len(rows)
+    if number is None:
+        return {}
+    return {"rows": number} if number else {"rows": 0, "problem": "empty"}
 
 
 def _fetching(fetcher: Any, args: Given, kwargs: dict[str, Any], values: bool) -> Told:
@@ -76,7 +85,7 @@ def _dropping(trainer: Any, args: Given, kwargs: dict[str, Any], output: Any, va
     before, after = columns_in(args[0] if args else kwargs.get("dataset")), columns_in(output)
     if before is None or after is None:
         return None
-    return {**_split(before, after), **_signature(instance_dict(trainer))}
+    return {**_split(before, after), **_signature(instance_dict(trainer)), **_size(output)}
 
 
 def _nothing_left(trainer: Any, args: Given, kwargs: dict[str, Any], error: Exception, values: bool) -> Told:

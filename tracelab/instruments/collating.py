@@ -3,10 +3,12 @@
     rows, columns   how many rows of which columns came in
     lengths         of the column that the model reads (`input_ids`), for the first 64 rows
     batch           the shape of that column afterwards
+    made            columns of the batch that no row had: labels made of the ids, `decoder_input_ids`
     padding_share   the part of the batch that is padding: zeros of the mask where there is one on the CPU,
                     else what the lengths leave over
     padding         none, dynamic (to the longest row, or to a multiple), fixed (longer than any row, or the
                     rows came padded)
+    mask            False for a batch with padding and without an `attention_mask`
     label_lengths   where labels are sequences
     labels_padded   how many labels the collator added to make these equally long
     labels_ignored  how many of all labels are -100, which no loss counts
@@ -71,7 +73,19 @@ def _after(
         return None
     given = columns_of(rows[:MAX_ROWS])
     lengths = lengths_of(rows, column if column in given else main_column(given))
-    return {"batch": shape, **_padding(collator, batch, shape, lengths), **_labels(collator, batch, rows)}
+    made = _made(batch, given)
+    return {
+        "batch": shape,
+        **({"made": made} if made else {}),
+        **_padding(collator, batch, shape, lengths),
+        **_labels(collator, batch, rows),
+    }
+
+
+def _made(batch: dict[str, Any], given: Sequence[str]) -> tuple[str, ...]:
+    """The columns that no row had; a column of labels may have got another name."""
+    renamed = {"labels"} if label_column(given) else set()
+    return tuple([name for name in batch if type(name) is str and name not in {*given, *renamed}])
 
 
 def _padding(
@@ -84,7 +98,9 @@ def _padding(
     hidden = how_many(mask, 0, waits=False) if sizes_of(mask) == shape[:2] else None
     padding = hidden if hidden is not None else len(lengths) * width - sum(lengths)
     share = padding / (shape[0] * width) if shape[0] * width else 0.0
-    return {"padding_share": share, "padding": _kind(collator, padding, max(lengths), min(lengths), width)}
+    kind = _kind(collator, padding, max(lengths), min(lengths), width)
+    unmasked = {"mask": False} if padding and "input_ids" in batch and mask is None else {}
+    return {"padding_share": share, "padding": kind, **unmasked}
 
 
 def _kind(collator: Any, padding: int, longest: int, shortest: int, width: int) -> str:

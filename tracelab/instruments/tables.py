@@ -10,6 +10,7 @@ Columns and rows are read from the Arrow table inside the dataset, past whatever
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,6 +87,20 @@ def _writing(writer: Any, args: Given, kwargs: dict[str, Any], values: bool) -> 
     return {"rows": lengths[0], **found} if lengths else found
 
 
+def _not_written(writer: Any, args: Given, kwargs: dict[str, Any], error: Exception, values: bool) -> Told:
+    """Columns of different lengths: the function made more or fewer rows and left an old column as it was."""
+    batch = args[0] if args else kwargs.get("batch_examples")
+    if type(batch) is not dict:
+        return None
+    lengths = {name: length_of(column) for name, column in batch.items() if type(name) is str}
+    known = {name: length for name, length in lengths.items() if length is not None}
+    if len(set(known.values())) < 2:
+        return None
+    usual = Counter(known.values()).most_common(1)[0][0]
+    odd = next(name for name, length in known.items() if length != usual)
+    return {"column": odd, "problem": "length", "column_rows": tuple(known.items())}
+
+
 _MAPS = Tells(before=_mapping, after=_mapped)
 
 FAMILIES = (
@@ -98,6 +113,6 @@ FAMILIES = (
     Family(
         base="datasets.arrow_writer:ArrowWriter",
         names=("write_batch", "write_table"),
-        tells={"write_batch": Tells(before=_writing)},
+        tells={"write_batch": Tells(before=_writing, failed=_not_written)},
     ),
 )

@@ -27,6 +27,10 @@ def trouble(facts: Facts) -> str:
     problem = facts.get("problem")
     if problem == "empty":
         return "no rows"
+    if problem == "length" and isinstance(facts.get("column_rows"), tuple):
+        return clean("columns of different lengths: " + ", ".join(map(_pair, facts["column_rows"])))
+    if facts.get("mask") is False:
+        return "padded without an attention_mask"
     if isinstance(problem, str) and "column" in facts:
         places = facts.get("dataset_rows") or facts.get("rows_at_fault")
         where = "rows of the dataset" if facts.get("dataset_rows") else "rows"
@@ -102,6 +106,10 @@ _SAYERS: dict[str, Callable[[Facts], list[str]]] = {
     "weights": _load,
 }
 """Which fact makes a call one of the data side, and what is said of it."""
+
+
+def _pair(given: Any) -> str:
+    return " ".join(map(str, given)) if isinstance(given, tuple) else ""
 
 
 def _names(given: Any) -> str:
