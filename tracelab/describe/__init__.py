@@ -33,7 +33,7 @@ from .counts import how_many, is_array, sizes_of
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .readers import never
-from .reflection import class_name, dict_of_class, file_name, home, instance_dict, is_a, mro_of
+from .reflection import class_name, dict_of_class, file_name, home, instance_dict, is_a, mro_of, named
 from .table import Table
 from .tensors import shape_of
 
@@ -54,6 +54,7 @@ __all__ = [
     "last_ids",
     "layers_of_cache",
     "mro_of",
+    "named",
     "never",
     "not_kept",
     "shape_of",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..describe import home, instance_dict, is_array, mro_of, sizes_of
+from ..describe import home, instance_dict, is_array, mro_of, named, sizes_of
 
 Row = dict[str, Any]
 
@@ -27,13 +27,13 @@ def rows_of(features: Any) -> Sequence[Any] | None:
 
 
 def row_of(feature: Any) -> Row | None:
-    """The columns of one row."""
+    """The columns of one row; a key of a class of the user's is none."""
     if type(feature) is dict:
-        return feature
+        return named(feature)
     for cls in mro_of(type(feature)):
         if home(cls) == ("collections", "UserDict"):
             data = instance_dict(feature).get("data")
-            return data if type(data) is dict else None
+            return named(data) if type(data) is dict else None
     return None
 
 

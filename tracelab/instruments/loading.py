@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..describe import instance_dict
+from ..describe import home, instance_dict
 from ..recorder import Tells
 from .families import Family
 
@@ -43,7 +43,7 @@ def _chosen(model: Any) -> dict[str, Any]:
     config = instance_dict(instance_dict(model).get("config"))
     found: dict[str, Any] = {}
     dtype, attention = config.get("dtype"), config.get("_attn_implementation_internal")
-    if dtype is not None and type(dtype).__module__ == "torch":
+    if dtype is not None and home(type(dtype)) == ("torch", "dtype"):
         found["dtype"] = str(dtype).removeprefix("torch.")
     if type(attention) is str:
         found["attention"] = attention
@@ -86,12 +86,13 @@ def _reported(model: Any, args: Given, kwargs: dict[str, Any], output: Any, valu
     missing, unexpected = _names(report.get("missing_keys")), _names(report.get("unexpected_keys"))
     mismatched = [one for one in _items(report.get("mismatched_keys")) if type(one) is tuple and one]
     tied = instance_dict(model).get("all_tied_weights_keys")
+    pairs = tied.items() if type(tied) is dict else ()
     lists: dict[str, Any] = {
         "missing": missing,
         "unexpected": unexpected,
         "mismatched": sorted((one[0], *map(_shape, one[1:])) for one in mismatched),
         "newly_initialised": sorted({*missing, *[one[0] for one in mismatched]}),
-        "tied": sorted(tied.items()) if type(tied) is dict else [],
+        "tied": sorted((one, other) for one, other in pairs if type(one) is type(other) is str),
     }
     found: dict[str, Any] = {name: tuple(names[:MAX_NAMES]) for name, names in lists.items() if names}
     more = {name: len(names) for name, names in lists.items() if len(names) > MAX_NAMES}
@@ -127,7 +128,7 @@ FAMILIES = (
     # Where it is imported to: that module copies the functions of the class while it is being loaded.
     Family(base=f"{_AUTO}.modeling_auto:_BaseAutoModelClass", names=("from_pretrained", "from_config")),
     Family(
-        base="transformers.configuration_utils:PreTrainedConfig",
+        base="transformers.configuration_utils:PretrainedConfig",
         names=(*_LOAD_AND_SAVE, "from_dict"),
         tells={"from_dict": Tells(before=_stored, after=_overridden)},
     ),
