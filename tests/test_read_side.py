@@ -98,7 +98,8 @@ generate = call("Model.generate", kind="method", root="Model", path="", children
 build(generate).save(sys.argv[3])
 trace = tracelab.load(sys.argv[3])
 print(trace.recorded, trace.count("*.forward"), [call.id for call in trace.find("Model.forward", path="")])
-print(trace.calls[-1].inputs["x"], trace.calls[1].output, [step.phase for step in trace.steps()], len(trace.roots[0].children))
+phases = [step.phase for step in trace.steps()]
+print(trace.calls[-1].inputs["x"], trace.calls[1].output, phases, len(trace.roots[0].children))
 print("Model.generate" in str(trace), "f32[1,8]" in str(trace))
 print(sorted({"torch", "transformers", "numpy", "hunter"} & set(sys.modules)))
 """

@@ -53,7 +53,6 @@ class Ending:
         finally:
             if not whole:
                 self._round()
-        _endings.discard(self)
 
     def again(self, fault: Exception) -> None:
         """For a fault in the middle."""
@@ -77,6 +76,7 @@ class Ending:
             except Exception as fault:  # the host's block ends as it would have
                 whole = False
                 recorder.fault("end", fault)
+        _endings.discard(self)
         return whole
 
 

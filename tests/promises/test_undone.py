@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 import tracelab
+from tracelab import session as session_room
 from tracelab.recorder import recorder as recording
 
 from ..attacks import hosts
@@ -201,6 +202,30 @@ def test_abandoned_generators_and_coroutines(no_collector: None) -> None:
 
     asyncio.run(cancelled())
     assert left() == []
+
+
+@pytest.mark.internal_errors
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("part", ["watcher.remove", "families.forget", "patches.undo_all"])
+def test_an_end_that_is_cut_off_once_is_whole_while_the_handle_is_held(
+    part: str, error: type[BaseException], no_collector: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, _, name = part.partition(".")
+    place = getattr(session_room._attachment, owner)
+    whole, cut = getattr(place, name), [True]
+
+    def once() -> None:
+        if cut:
+            cut.clear()
+            raise error
+        whole()
+
+    session = tracelab.trace()
+    with contextlib.suppress(KeyboardInterrupt), monkeypatch.context() as patch, session as trace:
+        hosts.Inner()(X)
+        patch.setattr(place, name, once)
+    assert left() == []
+    assert (trace.recorded, trace.internal_errors) == (1, int(error is MemoryError))
 
 
 def test_a_lost_handle_ends_at_once(no_collector: None, tmp_path: Path) -> None:

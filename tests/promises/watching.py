@@ -102,16 +102,16 @@ def grown(times: int, options: dict[str, Any], folder: Path) -> tuple[int, int]:
                 model(X)
             assert trace.recorded + trace.dropped == 3
 
-    run(200)
-    gc.collect()
-    resident = memory()
-    run(times)
-    resident = memory() - resident
+    run(20)
     tracemalloc.start()
     try:
         run(20)
         before = tracemalloc.get_traced_memory()[0]
         run(times)
-        return tracemalloc.get_traced_memory()[0] - before, resident
+        python = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
+    gc.collect()
+    resident = memory()
+    run(times)
+    return python, memory() - resident

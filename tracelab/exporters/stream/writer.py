@@ -75,12 +75,13 @@ class Stream:
     def _run(self) -> None:
         _take_no_signals()
         try:
-            while not self._over:
-                self._flush(self._rung())
+            try:
+                while not self._over:
+                    self._flush(self._rung())
+            finally:
+                self._file.close()
         except Exception as error:
             self._fault("file", error)
-        finally:
-            self._file.close()
 
     def _rung(self) -> int | None:
         """When the recording ended; None after a pause in which it did not."""
