@@ -10,6 +10,7 @@ import torch
 from transformers import DataCollatorWithPadding, default_data_collator
 
 import tracelab
+from tracelab.instruments.features import shape_in
 
 from .rows import rows, tokenizer
 
@@ -150,6 +151,54 @@ def test_without_a_collator_torch_joins_nothing_ragged(wrong: dict[str, Any], pr
     assert fine.status == "ok"
     found = {name: failed.facts[name] for name in ("column", "problem", "rows_at_fault", "dataset_rows")}
     assert found == {"column": "ids", "problem": problem, "rows_at_fault": (1,), "dataset_rows": (3,)}
+
+
+def test_a_list_in_itself_is_not_followed_for_ever() -> None:
+    itself: list[Any] = []
+    itself.extend([itself] * 100)
+    with tracelab.trace() as trace:
+        raised(lambda: default_data_collator([{"ids": itself}, {"ids": itself}]))
+    assert trace.find("default_data_collator")[0].facts["rows"] == 2
+    assert trace.internal_errors == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "shape"),
+    [
+        (3, ()),
+        ([], (0,)),
+        ([1, 2], (2,)),
+        ([[1, 2], [3, 4], [5, 6]], (3, 2)),
+        ([[1, 2], [3]], None),
+        ([[1], 2], None),
+        (torch.zeros(2, 3), (2, 3)),
+        ([[[0] * 224] * 224] * 3, (3, 224, 224)),
+        ([1] * 20_000, (20_000,)),
+    ],
+)
+def test_the_shape_of_nested_lists(value: Any, shape: tuple[int, ...] | None) -> None:
+    assert shape_in(value) == shape
+
+
+def test_keys_of_a_class_of_ones_own_are_not_asked() -> None:
+    asked: list[object] = []
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            asked.append(other)
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    given = [{Name("ids"): [1]}, {Name("ids"): [1, 2]}]
+    raised(lambda: default_data_collator(given))
+    alone = len(asked)
+    with tracelab.trace() as trace:
+        raised(lambda: default_data_collator(given))
+    assert len(asked) == 2 * alone
+    assert trace.find("default_data_collator")[0].facts == {"rows": 2}
 
 
 def test_the_rows_are_private() -> None:

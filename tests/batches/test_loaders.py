@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch.utils.data import DataLoader, IterableDataset
-from transformers import DataCollatorWithPadding
+from transformers import DataCollatorWithPadding, default_data_collator
 
 import tracelab
 
@@ -78,3 +79,19 @@ def test_the_end_of_a_stream_is_told_from_a_failure() -> None:
     assert fetched[-1].facts["exhausted"] is True
     assert "✗" not in str(trace)
     assert "_IterableDatasetFetcher.fetch  no more rows" in str(trace)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_failure_in_a_worker_arrives_where_its_batch_would() -> None:
+    data = [{"ids": [1]}, {"ids": [1, 2]}]
+    loader: Any = DataLoader(
+        data,  # type: ignore[arg-type]
+        batch_size=2,
+        num_workers=1,
+        multiprocessing_context="fork",
+        collate_fn=default_data_collator,
+    )
+    with tracelab.trace() as trace, pytest.raises(ValueError, match="Caught ValueError in DataLoader worker"):
+        list(loader)
+    (arrived,) = trace.find("_MultiProcessingDataLoaderIter._process_data")
+    assert (arrived.error, arrived.facts) == ("ValueError", {"worker": 0})

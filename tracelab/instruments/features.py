@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..describe import home, instance_dict, is_array, mro_of, named, sizes_of
+from ..describe import home, instance_dict, mro_of, named, sizes_of
 
 Row = dict[str, Any]
 
 MAX_ROWS = 64
 """So many rows are described one by one."""
+
+MAX_NESTED = 8
+"""No batch has more dimensions than this."""
+
+MAX_LISTS = 10_000
+"""So many lists of one value are looked into."""
 
 _FIRST = ("input_ids", "input_features", "input_values", "pixel_values")
 _LABELS = ("labels", "label", "label_ids")
@@ -80,21 +86,34 @@ def value_of(feature: Any, column: str) -> Any:
 
 def is_text(value: Any) -> bool:
     """Whether it is text, or a list that begins with text."""
-    while type(value) in (list, tuple) and value:
+    for _ in range(MAX_NESTED):  # a list may stand in itself
+        if type(value) not in (list, tuple) or not value:
+            break
         value = value[0]
     return type(value) is str
 
 
 def shape_in(value: Any) -> tuple[int, ...] | None:
-    """The shape of nested lists, a tensor or a number; None where rows inside differ in length."""
+    """The shape of nested lists, a tensor or a number; None where rows inside differ in length.
+
+    Level by level, as far as there are not too many lists: a list may stand in itself, and often.
+    """
     if type(value) not in (list, tuple):
-        sizes = sizes_of(value) if is_array(value) or not _is_plain(value) else ()
+        sizes = () if _is_plain(value) else sizes_of(value)
         return tuple([size for size in sizes if type(size) is int])
-    if not value or type(value[0]) not in (list, tuple):
-        return (len(value),)
-    inside = {shape_in(item) for item in value}
-    only = inside.pop() if len(inside) == 1 else None
-    return None if only is None else (len(value), *only)
+    shape: tuple[int, ...] = ()
+    level = [value]
+    while len(level) <= MAX_LISTS and len(shape) < MAX_NESTED:
+        lengths = {len(one) if type(one) in (list, tuple) else -1 for one in level}
+        if len(lengths) > 1:
+            return None
+        if lengths <= {0, -1}:
+            return shape if -1 in lengths else (*shape, 0)
+        shape = (*shape, *lengths)
+        if len(level) * shape[-1] > MAX_LISTS and type(level[0][0]) not in (list, tuple):
+            return shape  # the numbers themselves
+        level = [item for one in level for item in one[:MAX_LISTS]]
+    return shape
 
 
 def _is_plain(value: Any) -> bool:
