@@ -569,3 +569,21 @@ def test_a_trace_can_be_copied_and_pickled(again: Callable[[Any], Any], read_fir
     assert [call.name for call in other.calls] == [call.name for call in trace.calls]
     assert str(other) == str(trace)
     assert pickle.loads(pickle.dumps(trace.calls[1])).name == trace.calls[1].name
+
+
+def test_a_trace_that_is_kept_alone_records_until_it_is_gone() -> None:
+    """`trace().__enter__()` without a variable for the session: who keeps the trace means it."""
+    before = nn.Module.__call__
+    trace = tracelab.trace().__enter__()
+    nn.Linear(2, 2)(X)
+    assert trace.recorded == 1
+    assert nn.Module.__call__ is not before
+    del trace
+    gc.collect()
+    assert nn.Module.__call__ is before
+
+
+def test_a_with_statement_holds_its_session_by_itself() -> None:
+    with tracelab.trace() as trace:
+        session = trace._session
+    assert session is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sys
 import weakref
 from collections.abc import Callable
 from types import TracebackType
@@ -28,6 +29,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 EXACT, SUMMARY = "exact", "summary"
+
+_NOBODY = 2
+"""References to a session that nobody holds but the call that enters it: `trace().__enter__()`, where only
+the trace is kept.  A `with` statement holds its `__exit__`."""
 
 _attachment = Attachment(FAMILIES)
 _endings: set[Ending] = set()
@@ -121,6 +126,8 @@ class Session:
             if stream is not None:
                 stream.start()
             _attachment.begin(recorder, roots, options["see_through_compile"])
+            if sys.getrefcount(self) <= _NOBODY:
+                trace.hold(self)
             return trace
         except BaseException:
             self.__exit__(None, None, None)

@@ -257,7 +257,8 @@ def test_a_trace_leaves_nothing_to_the_collector(
 ) -> None:
     """Neither its calls nor its recorder, which a program that runs without a collector would pile up.
 
-    Of a trace that is long enough to be packed the templates are left, some kilobytes.
+    Of a trace that is long enough to be packed the templates are left, some kilobytes; and one whose steps
+    were read keeps them, and they know it, so the model is called here and does not `generate`.
     """
     monkeypatch.setattr(recording, "PORTION", 10_000)
     monkeypatch.setattr(recording, "FLAT", 1_000)
@@ -267,7 +268,7 @@ def test_a_trace_leaves_nothing_to_the_collector(
     def run() -> None:
         with opened(options, tmp_path) as trace:
             for size in range(1, 60):
-                model.generate(torch.ones(size, 2), Thing())
+                model(torch.ones(size, 2), thing=Thing())
         if read:
             told(trace)
 

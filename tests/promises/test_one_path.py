@@ -80,7 +80,7 @@ def test_a_recursion_of_a_decorated_function_is_refused_and_the_outer_trace_goes
 
 
 def test_the_path_is_free_when_its_writer_was_killed(tmp_path: Path, nursery: Nursery) -> None:
-    program = "tracelab.trace(file='run.jsonl').__enter__(); model(X); os.kill(os.getpid(), 9)"
+    program = "held = tracelab.trace(file='run.jsonl').__enter__(); model(X); os.kill(os.getpid(), 9)"
     for _ in range(2):
         assert nursery.run(program, tmp_path).code == -9
         assert "unfinished" in tracelab.load(tmp_path / "run.jsonl").meta

@@ -292,6 +292,8 @@ def test_what_compiled_call_captured_is_inert(no_collector: None, compiled_once:
 
 def test_what_accelerate_prepared_is_inert(no_collector: None) -> None:
     accelerate = pytest.importorskip("accelerate")
+    # A process has one state, and it may be an earlier test's.
+    accelerate.state.AcceleratorState._reset_state(reset_partial_state=True)
     model = hosts.Inner()
     with tracelab.trace() as trace:
         prepared = accelerate.Accelerator(cpu=True, mixed_precision="bf16").prepare(model)

@@ -77,7 +77,12 @@ class Trace:
         self._columns = Columns() if columns is None else columns
         self._pull = pull
         self._over = False
+        self._session: object = None
         self._memo: dict[str, Any] = {}
+
+    def hold(self, session: object) -> None:
+        """Keep what would end the recording when nobody holds it: somebody has kept the trace alone."""
+        self._session = session
 
     def finish(self) -> None:
         """The recording is over.  It is folded when it is first read, so that the host need not wait."""
