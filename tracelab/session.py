@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .calls import Columns, Trace
 from .describe import Describer
 from .errors import SetupError
-from .instruments import FAMILIES, Attachment, Sites, followed, path_of_rank
+from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
 from .recorder import Recorder, active, price_of_a_call
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 EXACT, SUMMARY = "exact", "summary"
 
-_attachment = Attachment(FAMILIES)
+_attachment = Attachment(FAMILIES, FUNCTIONS)
 
 
 class Session:

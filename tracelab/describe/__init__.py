@@ -6,6 +6,7 @@
     caches       generation caches
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
+    labels       what a loss counts in its labels, for facts
     cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
@@ -29,9 +30,10 @@ from .contents import best, last_ids, true_rows
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .readers import never
-from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
+from .labels import count_labels, number_in
+from .reflection import class_name, dict_of_class, file_name, home, home_of_function, instance_dict, mro_of
 from .table import Table
-from .tensors import shape_of
+from .tensors import dtype_of, shape_of
 
 __all__ = [
     "Describer",
@@ -40,15 +42,19 @@ __all__ = [
     "Table",
     "best",
     "class_name",
+    "count_labels",
     "dict_of_class",
+    "dtype_of",
     "file_name",
     "home",
+    "home_of_function",
     "instance_dict",
     "last_ids",
     "layers_of_cache",
     "mro_of",
     "never",
     "not_kept",
+    "number_in",
     "shape_of",
     "true_rows",
 ]

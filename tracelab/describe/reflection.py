@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import GetSetDescriptorType
+from types import FunctionType, GetSetDescriptorType
 from typing import Any
 
 mro_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -50,6 +50,12 @@ def dict_getter(cls: type) -> Callable[[Any], dict[str, Any]]:
 def instance_dict(value: object) -> dict[str, Any]:
     """The instance dictionary of any object; empty if it has none that can be read safely."""
     return dict_getter(type(value))(value)
+
+
+def home_of_function(function: FunctionType) -> str:
+    """The module that a function says it is from."""
+    module = function.__module__
+    return module if type(module) is str else ""
 
 
 def file_name(path: str) -> str:

@@ -65,6 +65,16 @@ def shape_of(value: Any) -> tuple[Dim, ...]:
         return ()
 
 
+def dtype_of(value: Any) -> str:
+    """The name of a tensor's dtype, `""` for a value that is none."""
+    torch: Any = sys.modules["torch"]
+    try:
+        with torch._C.DisableTorchFunctionSubclass():
+            return _name(torch._C.TensorBase.dtype.__get__(value))
+    except Exception:
+        return ""
+
+
 def _no_shape(value: Any) -> tuple[Dim, ...]:
     """`()` for a tensor without dimensions, `?` for one whose shape cannot be told."""
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from . import generation, modules, pipelines, tokenizers
+from . import generation, losses, modules, pipelines, tokenizers
 from .attachment import Attachment
 from .families import Family
 from .followed import Root, resolve
+from .functions import Functions
 from .ranks import path_of_rank
 from .sites import Sites
 
@@ -14,7 +15,10 @@ FAMILIES: tuple[Family, ...] = (
     *generation.FAMILIES,
     *tokenizers.FAMILIES,
     *pipelines.FAMILIES,
+    *losses.FAMILIES,
 )
+
+FUNCTIONS: tuple[Functions, ...] = (*losses.FUNCTIONS, *pipelines.FUNCTIONS)
 
 
 def followed(given: object) -> Root:
@@ -22,4 +26,4 @@ def followed(given: object) -> Root:
     return resolve(given, FAMILIES)
 
 
-__all__ = ["FAMILIES", "Attachment", "Family", "Root", "Sites", "followed", "path_of_rank"]
+__all__ = ["FAMILIES", "FUNCTIONS", "Attachment", "Family", "Root", "Sites", "followed", "path_of_rank"]
