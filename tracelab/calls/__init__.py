@@ -9,6 +9,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     again     what autograd has called
     call      one call, a view of one row
     step      one pass of an outer loop
+    loss      one loss
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
 """
@@ -21,13 +22,17 @@ from .choice import Choice, Choices, Stage
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
 from .comparison import Comparison, Difference
 from .generation import Generation
+from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
 from .quiet import quiet
 from .step import CacheLayer, Step
 from .trace import ANSWERS, Calls, Trace
 
 __all__ = [
     "ANSWERS",
+    "BY_CALLER",
+    "BY_INPUTS",
     "ERROR",
+    "INSIDE",
     "OK",
     "OPEN",
     "STATUSES",
@@ -40,6 +45,8 @@ __all__ = [
     "Comparison",
     "Difference",
     "Generation",
+    "LabelPlace",
+    "Loss",
     "Stage",
     "Step",
     "Times",

@@ -19,6 +19,7 @@ from .call import Call
 from .choice import Choice
 from .columns import OPEN, Columns
 from .generation import Generation
+from .loss import Loss
 from .step import Step
 
 ANSWERS = {
@@ -28,7 +29,8 @@ ANSWERS = {
     "step": "tracelab.analyses.steps:step",
     "generations": "tracelab.analyses.generations:generations",
     "tokens": "tracelab.analyses.tokens:tokens",
-    "derived_facts": "tracelab.analyses.stopping:derived_facts",
+    "losses": "tracelab.analyses.losses:losses",
+    "derived_facts": "tracelab.analyses.derived:derived_facts",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
     "rows_in_step": "tracelab.analyses.steps:rows_in_step",
@@ -189,8 +191,12 @@ class Trace:
         """
         return self._ask("tokens", k)  # type: ignore[no-any-return]
 
+    def losses(self) -> list[Loss]:
+        """Each loss: its function, shapes before and after the shift, labels counted and ignored, divisor."""
+        return self._ask("losses")  # type: ignore[no-any-return]
+
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
-        """What is known of a `generate` from the calls below it."""
+        """What is known of a call, as of a `generate` or a loss, from the calls below it."""
         return self._ask("derived_facts", call)  # type: ignore[no-any-return]
 
     def step_of(self, call: Call) -> int | None:

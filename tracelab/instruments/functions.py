@@ -9,8 +9,7 @@ the object that it is and gets another code for as long: one that calls a twin, 
     function.__wrapped__    the twin, for `inspect` and `torch.jit.script`, which read source and signature
 
 Gotchas: dynamo puts torch's own functions into its graphs by their names, and looks into those of
-transformers: these say by `_torchdynamo_inline` that the twin is meant.  Dynamo guards the code of a function,
-so what was compiled before the trace is compiled once more in it, to the same graph; both codes stay the same
+transformers: these say by `_torchdynamo_inline` that the twin is meant.  Dynamo guards the code, so what was compiled before the trace is compiled once more in it, to the same graph; both codes stay the same
 objects from trace to trace.  A function with cells (a closure) can have no code but its own kind; it is left.
 """
 
@@ -32,10 +31,10 @@ Telling = Callable[[FunctionType], Tells]
 
 @dataclass(frozen=True, slots=True)
 class Functions:
-    """Functions that stand in `place` (`"torch.nn.functional"`, a module or a dictionary in one) under `names`.
+    """Functions that stand in `place`, a module or a dictionary in one, under `names`.
 
-    `names`: None for all of a dictionary.  `tells`: what makes the `Tells` of a function.  `after`: the module
-    whose loading completes the library.  `inlined`: whether dynamo looks into them.
+    `names`: None for all of a dictionary.  `tells`: what makes the `Tells` of a function, `usual`: of one that
+    is not named there.  `after`: the module whose loading completes the library.  `inlined`: whether dynamo looks into them.
     """
 
     place: str
@@ -106,7 +105,7 @@ def _made(function: FunctionType, functions: Functions) -> CodePatch:
 
 
 def _twin(function: FunctionType) -> FunctionType:
-    """Another function with the same code, globals and defaults, which says of itself what the first one does."""
+    """Another function with the same code, globals and defaults, which says of itself what this one says."""
     twin = FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
     for name in ("__kwdefaults__", "__qualname__", "__module__", "__annotations__", "__doc__"):
         setattr(twin, name, getattr(function, name))

@@ -11,7 +11,7 @@
     labels, ignored         how many labels there are, and how many of them do not count
     denominator             what the sum of all terms is divided by: counted labels (their weights, where
                             classes have weights), or `num_items_in_batch`; 1 for a sum
-    shifted                 whether the loss itself moves the labels by one, so that each token predicts the next
+    shifted                 whether the loss itself moves the labels by one: each token predicts the next
     reduction, ignore_index, classes, smoothing, weighted, num_items_in_batch
     out_of_range            where labels are that are no class: positions in the labels, counted through
     value                   the loss itself                                               (values only)
@@ -23,6 +23,7 @@ it knows itself; the read side joins the two (`analyses/losses`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import zip_longest
 from types import FunctionType
 from typing import Any
 
@@ -119,11 +120,26 @@ def _by_class(given: Given, values: bool) -> Given:
 
 
 def _elementwise(given: Given, values: bool) -> Given:
-    """One term for each number that comes out: the mean is over all of them."""
+    """One term for each number that comes out, and shapes are broadcast: the mean is over all of them."""
     target = given.get("target", given.get("input"))
-    total = _size(target)
     heavy = any(given.get(name) is not None for name in ("weight", "pos_weight"))
-    return {"labels": total, "ignored": 0, "denominator": total, "weighted": True if heavy else None}
+    terms = _broadcast(shape_of(given.get("input", target)), shape_of(target))
+    return {
+        "labels": _size(target),
+        "ignored": 0,
+        "denominator": terms,
+        "weighted": True if heavy else None,
+    }
+
+
+def _broadcast(one: tuple[Any, ...], other: tuple[Any, ...]) -> int | None:
+    """How many numbers come out of two shapes; None where they do not fit or are not known."""
+    size = 1
+    for a, b in zip_longest(reversed(one), reversed(other), fillvalue=1):
+        if type(a) is not int or type(b) is not int or (a != b and 1 not in (a, b)):
+            return None
+        size *= b if a == 1 else a
+    return size
 
 
 def _kl(given: Given, values: bool) -> Given:
@@ -137,7 +153,10 @@ def _kl(given: Given, values: bool) -> Given:
 def _other(given: Given, values: bool) -> Given:
     """Losses of whole rows: the mean is over the rows of the batch."""
     lengths = shape_of(given.get("target_lengths"))
-    return {"labels": _size(given.get("targets", given.get("target"))), "rows": lengths[0] if lengths else None}
+    return {
+        "labels": _size(given.get("targets", given.get("target"))),
+        "rows": lengths[0] if lengths else None,
+    }
 
 
 def _of_torch(find: Callable[[Given, bool], Given]) -> Callable[[FunctionType], Tells]:
@@ -223,7 +242,9 @@ def _value(
 def _plain(found: Given) -> Given:
     """Only what is known, and only numbers and words of exactly these types."""
     return {
-        name: fact for name, fact in found.items() if type(fact) in (bool, int, float, str) or type(fact) is tuple
+        name: fact
+        for name, fact in found.items()
+        if type(fact) in (bool, int, float, str) or type(fact) is tuple
     }
 
 

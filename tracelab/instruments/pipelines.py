@@ -2,7 +2,8 @@
 
 `Pipeline.forward` is a method of the pipeline, not of a module; the model's own forward is a call below it.
 What turns its logits into scores are plain functions (`softmax`, `sigmoid`), calls below `postprocess`;
-some pipelines ask the tensor instead.  With a dataset or generator as input the work happens lazily, after `__call__` has returned.
+some pipelines ask the tensor instead.  With a dataset or generator as input the work happens lazily, after
+`__call__` has returned.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def label(outline: Outline, line: Line, open: bool) -> Label:
 def _call_label(outline: Outline, line: Line) -> Label:
     call = outline.call(line)
     parts = _name(outline, line, call)
-    if call.defined_in != call.owner and call.kind != "function":
+    if call.defined_in != call.owner and call.kind not in ("function", "loss"):
         parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
