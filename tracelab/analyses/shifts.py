@@ -1,8 +1,8 @@
 """Which model a loss belongs to, and who moved its labels by one place.
 
 Of logits `[B,T,V]` that a model gave, a loss that is computed from `B·(T-1)` labels has lost one place in
-each row: its caller has shifted.  An encoder-decoder model computes its loss from all `B·T`: it made the inputs of
-its decoder from the labels, one place to the right.
+each row: its caller has shifted.  An encoder-decoder model computes its loss from all `B·T`: it made the
+inputs of its decoder from the labels, one place to the right.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ the object that it is and gets another code for as long: one that calls a twin, 
     function.__wrapped__    the twin, for `inspect` and `torch.jit.script`, which read source and signature
 
 Gotchas: dynamo puts torch's own functions into its graphs by their names, and looks into those of
-transformers: these say by `_torchdynamo_inline` that the twin is meant.  Dynamo guards the code, so what was compiled before the trace is compiled once more in it, to the same graph; both codes stay the same
-objects from trace to trace.  A function with cells (a closure) can have no code but its own kind; it is left.
+transformers: these say by `_torchdynamo_inline` that the twin is meant. Dynamo guards the code, so what was
+compiled before the trace is compiled once more in it, to the same graph; both codes stay the same objects
+from trace to trace. A function with cells (a closure) can have no code but its own kind; it is left.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ Telling = Callable[[FunctionType], Tells]
 class Functions:
     """Functions that stand in `place`, a module or a dictionary in one, under `names`.
 
-    `names`: None for all of a dictionary.  `tells`: what makes the `Tells` of a function, `usual`: of one that
-    is not named there.  `after`: the module whose loading completes the library.  `inlined`: whether dynamo looks into them.
+    `names`: None for all of a dictionary. `tells`: what makes the `Tells` of a function, `usual`: of one
+    that is not named there. `after`: the module whose loading completes the library. `inlined`: whether
+    dynamo looks into them.
     """
 
     place: str

@@ -97,7 +97,8 @@ def _by_class(given: Given, values: bool) -> Given:
     """Cross entropy and its like: the target is a class for each place, or a probability for each class."""
     logits, target = shape_of(given.get("input")), given.get("target")
     axis = 1 if len(logits) > 1 else 0
-    classes = logits[axis] if len(logits) > axis and type(logits[axis]) is int else None
+    size = logits[axis] if len(logits) > axis else None
+    classes = size if isinstance(size, int) else None
     total = _size(target)
     found: Given = {"classes": classes, "weighted": True if given.get("weight") is not None else None}
     smoothing = given.get("label_smoothing")
@@ -191,14 +192,20 @@ def _of_transformers(function: FunctionType) -> Tells:
         found: Given = {"function": name}
         if "shift_labels" in given:
             found["shifted"] = given["shift_labels"] is None
-        problem = instance_dict(given.get("config")).get("problem_type")
-        found["problem_type"] = problem if type(problem) is str else None
         number = number_in(given.get("num_items_in_batch"), waits=values)
         if number is not None:
             found["num_items_in_batch"] = found["denominator"] = number
         return _plain(found)
 
-    return Tells(before=before, after=_value)
+    def after(
+        it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, values: bool
+    ) -> Mapping[str, Any] | None:
+        # A classification loss settles the type of the problem in its config when it first runs.
+        problem = instance_dict(bind(args, kwargs).get("config")).get("problem_type")
+        kind = {"problem_type": problem} if type(problem) is str and problem else {}
+        return {**kind, **(_value(it, args, kwargs, output, values) or {})}
+
+    return Tells(before=before, after=after)
 
 
 def _smoothed(it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], values: bool) -> Given:
@@ -217,7 +224,8 @@ def _smoothed(it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], values: bo
     }
     shape, total = shape_of(labels), _size(labels)
     if shifted and len(shape) > 1:
-        total = None if total is None or not shape[-1] else total // shape[-1] * (shape[-1] - 1)
+        width = shape[-1]
+        total = total // width * (width - 1) if total and isinstance(width, int) else None
     found["labels"] = total
     count = count_labels(labels, ignore, None, None, waits=values, first=1 if shifted else 0)
     if count is not None and total is not None:

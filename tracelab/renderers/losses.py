@@ -20,9 +20,7 @@ from .headline import many
 from .screen import Screen
 from .theme import STYLES
 
-NO_LOSS = (
-    "No loss was recorded: none was computed inside the trace, or it was not one of torch or transformers."
-)
+NO_LOSS = "No loss was recorded: none of torch or transformers was computed inside the trace."
 NOTHING = "-"
 MOST = 24
 """So many losses are shown; of equal ones the first stands for all."""
@@ -53,16 +51,15 @@ def show_losses(
         screen.write([screen.page.words(words, "note")])
 
 
+_SAID = [name for name in Loss.__dataclass_fields__ if name not in ("call", "model", "value")]
+
+
 def _groups(losses: list[Loss]) -> list[list[Loss]]:
     """Losses that say the same but for their value share a row."""
     found: dict[Any, list[Loss]] = {}
     for loss in losses:
         model = loss.model and (loss.model.root, loss.model.path)
-        key = [
-            getattr(loss, name)
-            for name in Loss.__dataclass_fields__
-            if name not in ("call", "model", "value")
-        ]
+        key = [getattr(loss, name) for name in _SAID]
         found.setdefault((loss.call.site, model, *map(repr, key)), []).append(loss)
     return list(found.values())
 
@@ -114,9 +111,8 @@ def _about(loss: Loss) -> Iterator[tuple[str, str]]:
         yield "every label is ignored: a mean over nothing is nan", "warning"
     if loss.wrong:
         places = "; ".join(map(str, loss.out_of_range))
-        more = (
-            f" and {loss.wrong - len(loss.out_of_range)} more" if loss.wrong > len(loss.out_of_range) else ""
-        )
+        unnamed = loss.wrong - len(loss.out_of_range)
+        more = f" and {unnamed} more" if unnamed else ""
         classes = f" ({loss.classes} classes: 0 to {loss.classes - 1})" if loss.classes else ""
         yield f"{many(loss.wrong, 'label')} out of range: {places}{more}{classes}", "error"
 
