@@ -1,11 +1,12 @@
 """What a loss counts in its labels: how many there are, how many it ignores, which are no class at all.
 
-The labels are read where they lie, through numpy: no operation of torch runs, so no mode, profiler or graph
-of the host's sees it.  Where there is no numpy, nothing is counted.
+The labels are read where they lie, by numpy and DLPack: no operation of torch runs (`.numpy()` and `.tolist()`
+are some), so no mode, profiler or graph of the host's sees it.  Where there is no numpy, nothing is counted.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple
 
 from .contents import looked_at
@@ -37,8 +38,7 @@ def count_labels(
     """
 
     def look(tensor: Any) -> Count:
-        whole = tensor.numpy() if tensor.is_cpu else tensor.cpu().numpy()
-        found = whole[..., first:].reshape(-1)
+        found = _array(tensor)[..., first:].reshape(-1)
         ignored = found == ignore
         number = int(ignored.sum())
         if classes is None:
@@ -46,7 +46,7 @@ def count_labels(
         wrong = ((found < 0) | (found >= classes)) & ~ignored
         places = wrong.nonzero()[0]
         named = places[:MAX_PLACES]
-        each = None if weights is None else looked_at(weights, _weights, waits=waits)
+        each = None if weights is None else looked_at(weights, _array, waits=waits)
         weight = None if each is None or len(places) else float(each[found[~ignored]].sum())
         return Count(number, len(places), tuple(named.tolist()), tuple(found[named].tolist()), weight)
 
@@ -61,9 +61,10 @@ def number_in(value: Any, *, waits: bool) -> int | float | None:
 
 
 def _item(tensor: Any) -> int | float:
-    found: int | float = tensor.item()
+    found: int | float = _array(tensor).item()
     return found
 
 
-def _weights(tensor: Any) -> Any:
-    return (tensor if tensor.is_cpu else tensor.cpu()).numpy()
+def _array(tensor: Any) -> Any:
+    """The elements of a tensor as an array on the same memory; raises where there is no numpy."""
+    return sys.modules["numpy"].from_dlpack(tensor if tensor.is_cpu else tensor.cpu())
