@@ -26,7 +26,7 @@ def is_loss_module(site: Site) -> bool:
         return False
     if site.file is not None and site.file.replace("\\", "/").endswith(_TORCH_LOSSES):
         return True
-    return not site.path and ("Loss" in site.owner or "Criterion" in site.owner)
+    return not site.path and site.owner.endswith(("Loss", "Criterion"))
 
 
 def model_of(trace: Trace, call: Call) -> Call | None:

@@ -65,7 +65,7 @@ def _given(function: FunctionType) -> Callable[[tuple[Any, ...], dict[str, Any]]
     code = function.__code__
     names = code.co_varnames[: code.co_argcount]
     defaults = function.__defaults__ or ()
-    known = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    known = dict(zip(names[len(names) - len(defaults) :], defaults, strict=False))
     known.update(function.__kwdefaults__ or {})
     return lambda args, kwargs: {**known, **dict(zip(names, args, strict=False)), **kwargs}
 
