@@ -257,6 +257,9 @@ def _meta(options: dict[str, Any], recorder: Recorder, sites: Sites) -> dict[str
     rank, compiled = sites.rank.look(), recorder.compiled.read()
     if rank is not None:
         meta["rank"] = rank
+    bases = sites.heads()
+    if bases:
+        meta["bases"] = bases
     if compiled:
         meta["compiled_regions"] = compiled
     return meta

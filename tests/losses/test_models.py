@@ -109,8 +109,9 @@ def test_masked_words() -> None:
 
 @pytest.mark.parametrize("build", [bert, llama], ids=["bert", "llama"])
 def test_regression_and_several_labels_at_once(build: Any) -> None:
-    one, three = build("SequenceClassification", num_labels=1), build(
-        "SequenceClassification", num_labels=3, problem_type="multi_label_classification"
+    one, three = (
+        build("SequenceClassification", num_labels=1),
+        build("SequenceClassification", num_labels=3, problem_type="multi_label_classification"),
     )
     loss = loss_of(both(lambda: one(IDS, labels=torch.tensor([0.5, 1.5])).loss))
     assert (loss.computes, loss.labels, loss.ignored, loss.denominator) == (("mse_loss",), 2, 0, 2)

@@ -5,6 +5,7 @@
     outline   the folded call tree, as lines that a renderer can draw
     budget    which of these lines fit on one screen
     losses    what each loss was computed from, counted, ignored and divided by
+    heads     the layers of a model outside its base, and what follows their logits
     batches   what is in the rows of a batch: inputs, beams, returned sequences
 
 and what these are made of: `keys` (which subtrees are equal) and `likeness` (which calls are), `repeats`

@@ -10,6 +10,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     call      one call, a view of one row
     step      one pass of an outer loop
     loss      one loss
+    head      the head of one model
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
 """
@@ -22,6 +23,7 @@ from .choice import Choice, Choices, Stage
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
 from .comparison import Comparison, Difference
 from .generation import Generation
+from .head import Head
 from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
 from .quiet import quiet
 from .step import CacheLayer, Step
@@ -45,6 +47,7 @@ __all__ = [
     "Comparison",
     "Difference",
     "Generation",
+    "Head",
     "LabelPlace",
     "Loss",
     "Stage",

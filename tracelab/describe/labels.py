@@ -1,7 +1,8 @@
 """What a loss counts in its labels: how many there are, how many it ignores, which are no class at all.
 
-The labels are read where they lie, by numpy and DLPack: no operation of torch runs (`.numpy()` and `.tolist()`
-are some), so no mode, profiler or graph of the host's sees it.  Where there is no numpy, nothing is counted.
+The labels are read where they lie, by numpy and DLPack: no operation of torch runs (`.numpy()` and
+`.tolist()` are some), so no mode, profiler or graph of the host's sees it. Where there is no numpy, nothing
+is counted.
 """
 
 from __future__ import annotations

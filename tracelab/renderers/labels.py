@@ -19,10 +19,11 @@ from dataclasses import dataclass
 
 from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
+from ..analyses.heads import is_head
 from ..analyses.lines import CALL, HELPERS, LEAVES, MORE, REPEAT, STACK, STEP, UNSEEN, Line
 from ..analyses.outline import Outline
 from ..analyses.repeats import summary
-from ..calls import Call
+from ..calls import Call, Trace
 from ..events import UNKNOWN
 from .clean import clean
 
@@ -76,6 +77,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
     parts += _unusual(outline, line.rows[0])
+    parts += _head_note(outline.trace, call)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
     if call.status == "error" and call.error != ENOUGH:
@@ -154,6 +156,11 @@ def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
     if call.kind != "module" or call.path or call.step is not None:
         return []
     return _lengths([outline.shapes.cache_length(row) for row in line.rows])
+
+
+def _head_note(trace: Trace, call: Call) -> list[Part]:
+    """Which layers stand outside the base of their model."""
+    return [Part("  head", "note", rank=2)] if is_head(trace, call) else []
 
 
 def _unusual(outline: Outline, row: int) -> list[Part]:
