@@ -27,6 +27,13 @@ Y = torch.tensor([2, -100])
 compiles = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def dynamo_is_there() -> None:
+    """Its first use patches optimizers for good, before anything of ours stands."""
+    torch.compile(torch.neg, backend="eager")(X)
+    torch._dynamo.reset()
+
+
 def host(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(x, y) * 2
 

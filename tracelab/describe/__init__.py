@@ -3,6 +3,8 @@
     reflection   reading classes and instances past whatever they define
     table        interned rows
     tensors      tensors and arrays
+    subclasses   tensors whose classes want to be asked
+    stats        extremes and moments of a tensor
     caches       generation caches
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
@@ -31,7 +33,16 @@ from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .labels import count_labels, number_in
 from .readers import never
-from .reflection import class_name, dict_of_class, file_name, home, home_of_function, instance_dict, mro_of
+from .reflection import (
+    class_name,
+    dict_of_class,
+    file_name,
+    home,
+    home_of_function,
+    instance_dict,
+    is_a,
+    mro_of,
+)
 from .table import Table
 from .tensors import dtype_of, shape_of
 
@@ -49,6 +60,7 @@ __all__ = [
     "home",
     "home_of_function",
     "instance_dict",
+    "is_a",
     "last_ids",
     "layers_of_cache",
     "mro_of",
