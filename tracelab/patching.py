@@ -7,6 +7,7 @@ Gotchas that this file exists for:
 
 * The **raw** attribute is kept (`vars(holder)[name]`), not what `getattr` makes of it: a staticmethod has
   to come back as the same staticmethod object.
+* A function that others have imported by name is reached by its code alone (`CodePatch`).
 * An attribute that the holder merely inherits is not patched there; one that we add is deleted again.
 * On the way out a patch is undone only while our wrapper is still the value.  A foreign patch that was put
   on top stays, and our wrapper below it passes through for ever.
