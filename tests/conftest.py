@@ -24,6 +24,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import logging
 import sys
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -66,16 +67,25 @@ FAMILIES = (
 )
 """Where instruments cut in: these classes and all their loaded subclasses are watched."""
 
+PLACES_OF_FUNCTIONS = (
+    "torch.nn.functional",
+    "transformers.loss.loss_utils",
+    "transformers.pipelines.text_classification",
+)
+"""Where functions stand that instruments cut in at by their code."""
+
 Places = dict[tuple[type, str], Any]
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_patched() -> Iterator[None]:
     """After the test, every watched class has the very functions that it had before."""
-    before = functions_of_families()
+    before, codes = functions_of_families(), codes_of_functions()
     interpreter = interpreter_hooks()
     yield
     after = functions_of_families()
+    changed = [name for name, known in codes_of_functions().items() if codes.get(name, known) != known]
+    assert not changed, f"left with another code by this test: {', '.join(changed)}"
     replaced = [place for place, value in before.items() if after.get(place) is not value]
     # A library may add a function of its own at first use.  We may leave neither ours nor, by restoring in
     # the wrong place, a copy of an inherited one.
@@ -137,6 +147,17 @@ def classes_of_families() -> set[type]:
             found.add(cls)
             waiting.extend(type.__subclasses__(cls))
     return found
+
+
+def codes_of_functions() -> dict[str, tuple[object, list[str]]]:
+    """Function -> its code and what stands in its dictionary."""
+    modules = [(name, sys.modules[name]) for name in PLACES_OF_FUNCTIONS if name in sys.modules]
+    return {
+        f"{place}.{name}": (value.__code__, list(vars(value)))
+        for place, module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, FunctionType)
+    }
 
 
 def is_function(value: object) -> bool:

@@ -7,6 +7,7 @@ Gotchas that this file exists for:
 
 * The **raw** attribute is kept (`vars(holder)[name]`), not what `getattr` makes of it: a staticmethod has
   to come back as the same staticmethod object.
+* A function that others have imported by name is reached by its code alone (`CodePatch`).
 * An attribute that the holder merely inherits is not patched there; one that we add is deleted again.
 * On the way out a patch is undone only while our wrapper is still the value.  A foreign patch that was put
   on top stays, and our wrapper below it passes through for ever.
@@ -22,8 +23,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FunctionType
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType
 from typing import Any
 
 log = logging.getLogger("tracelab")
@@ -83,18 +84,51 @@ class Patch:
         return True
 
 
+@dataclass(slots=True)
+class CodePatch:
+    """Another code in a function that stays the object that it is, wherever it was imported by name.
+
+    `notes`: what stands in the function's dictionary for as long.
+    """
+
+    holder: Any
+    original: CodeType
+    wrapper: CodeType
+    notes: dict[str, Any] = field(default_factory=dict)
+    name: str = "__code__"
+
+    def apply(self) -> bool:
+        """Put the code in, if the original still stands there; returns whether it did."""
+        if self.holder.__code__ is not self.original:
+            return False
+        vars(self.holder).update(self.notes)
+        self.holder.__code__ = self.wrapper
+        return True
+
+    def undo(self) -> bool:
+        """Put the original back, unless somebody else has changed it since; returns whether it did."""
+        found = vars(self.holder)
+        for name, note in self.notes.items():
+            if found.get(name, _ABSENT) is note:
+                del found[name]
+        if self.holder.__code__ is not self.wrapper:
+            return False
+        self.holder.__code__ = self.original
+        return True
+
+
 class Patches:
     """All patches that stand at this moment, in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[int, str], Patch] = {}
+        self._made: dict[tuple[int, str], Patch | CodePatch] = {}
         self.lock = threading.RLock()
         os.register_at_fork(after_in_child=self.renew_lock)
 
     def __len__(self) -> int:
         return len(self._made)
 
-    def __iter__(self) -> Iterator[Patch]:
+    def __iter__(self) -> Iterator[Patch | CodePatch]:
         return iter(list(self._made.values()))
 
     def own(self, holder: Any, name: str, wrap: Wrap) -> None:
@@ -104,6 +138,15 @@ class Patches:
     def add(self, holder: Any, name: str, value: Any) -> None:
         """Set an attribute whether `holder` defines it or not; one that we added is deleted afterwards."""
         self._put(holder, name, lambda _: value, inherited=True)
+
+    def code(self, patch: CodePatch) -> None:
+        """Give a function another code; does nothing where it has one from us."""
+        with self.lock:
+            key = (id(patch.holder), patch.name)
+            if key not in self._made:
+                self._made[key] = patch
+                if not patch.apply():
+                    del self._made[key]
 
     @contextmanager
     def lifted(self, holder: Any) -> Iterator[None]:
@@ -143,7 +186,7 @@ class Patches:
             wrapper = wrap(original) if inherited else _like(original, wrap)
             if type(wrapper) is FunctionType and _goes_by_value(holder):
                 wrapper = Staying(wrapper, original)
-            patch = self._made[key] = Patch(holder, name, original, wrapper)
+            self._made[key] = patch = Patch(holder, name, original, wrapper)
             try:
                 patch.apply()
             except Exception as error:  # a metaclass that forbids assignment: this class is not traced

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
-from .instruments import FAMILIES, Attachment, Sites, followed, path_of_rank
+from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
 from .recorder import Recorder, active
 from .running import Running, version
 
@@ -34,7 +34,7 @@ _NOBODY = 2
 """References to a session that nobody holds but the call that enters it: `trace().__enter__()`, where only
 the trace is kept.  A `with` statement holds its `__exit__`."""
 
-_attachment = Attachment(FAMILIES)
+_attachment = Attachment(FAMILIES, FUNCTIONS)
 _endings: set[Ending] = set()
 """Of the recordings that run."""
 
@@ -112,7 +112,7 @@ class Session:
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
         )
-        running = Running(recorder, sites.roots.settle, sites.rank.look, options)
+        running = Running(recorder, sites.roots.settle, sites.rank.look, options, sites.heads)
         trace = Trace(pull=running.columns)
         # A file that cannot be written is refused before anything is patched.
         stream = None if self._file is None else _stream(path_of_rank(self._file, sites.rank.look()), running)

@@ -151,7 +151,7 @@ def test_modules_made_in_a_forward_stand_nowhere() -> None:
 
     with tracelab.trace() as trace:
         Loss()(X)
-    assert [(call.owner, call.root, call.path) for call in trace.calls] == [
+    assert [(call.owner, call.root, call.path) for call in trace.find(kind="module")] == [
         ("Loss", "Loss", ""),
         ("Linear", "Loss", "linear"),
         ("ReLU", None, None),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..calls import Call, Trace
-from . import dataside, loading, stopping
+from . import dataside, loading, losses, stopping
 
 SOURCES: tuple[Callable[[Trace, Call], Mapping[str, object]], ...] = (
     stopping.derived_facts,
     loading.derived_facts,
     dataside.derived_facts,
+    losses.derived_facts,
 )
 
 

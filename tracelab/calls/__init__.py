@@ -9,6 +9,8 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     again     what autograd has called
     call      one call, a view of one row
     step      one pass of an outer loop
+    loss      one loss
+    head      the head of one model
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
 """
@@ -21,13 +23,18 @@ from .choice import Choice, Choices, Stage
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
 from .comparison import Comparison, Difference
 from .generation import Generation
+from .head import Head
+from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
 from .quiet import quiet
 from .step import CacheLayer, Step
 from .trace import ANSWERS, Calls, Trace
 
 __all__ = [
     "ANSWERS",
+    "BY_CALLER",
+    "BY_INPUTS",
     "ERROR",
+    "INSIDE",
     "OK",
     "OPEN",
     "STATUSES",
@@ -40,6 +47,9 @@ __all__ = [
     "Comparison",
     "Difference",
     "Generation",
+    "Head",
+    "LabelPlace",
+    "Loss",
     "Stage",
     "Step",
     "Times",

@@ -67,7 +67,7 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """module, method or function; files of later versions may hold loss, backward, optimizer, line."""
+        """module, method, function or loss; files of later versions may hold backward, optimizer, line."""
         return self.site.kind
 
     @property
@@ -141,7 +141,8 @@ class Call:
 
         `compiled`: it has run compiled code, whose calls nobody sees.  `recomputed`: a checkpoint made it
         run a second time, in backward.  A `generate` also has what its loop tells (`mode`, `beams`,
-        `return_sequences`, `stopped_by`).
+        `return_sequences`, `stopped_by`), a loss what the losses below it tell (`labels`, `ignored`,
+        `denominator`, `shifted`).
         """
         columns = self._trace.columns
         found = {**columns.facts.get(self.id, {}), **facts_of_backward(columns, self.id)}

@@ -19,6 +19,8 @@ from .call import Call
 from .choice import Choice
 from .columns import OPEN, Columns
 from .generation import Generation
+from .head import Head
+from .loss import Loss
 from .step import Step
 
 ANSWERS = {
@@ -28,6 +30,8 @@ ANSWERS = {
     "step": "tracelab.analyses.steps:step",
     "generations": "tracelab.analyses.generations:generations",
     "tokens": "tracelab.analyses.tokens:tokens",
+    "heads": "tracelab.analyses.heads:heads",
+    "losses": "tracelab.analyses.losses:losses",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
@@ -194,6 +198,14 @@ class Trace:
         k: how many of the highest scores are shown, at most 10.  ValueError unless values were kept.
         """
         return self._ask("tokens", k)  # type: ignore[no-any-return]
+
+    def heads(self) -> list[Head]:
+        """The head of each model: the layers outside its base, their shapes, and what follows the logits."""
+        return self._ask("heads")  # type: ignore[no-any-return]
+
+    def losses(self) -> list[Loss]:
+        """Each loss: its function, shapes before and after the shift, labels counted and ignored, divisor."""
+        return self._ask("losses")  # type: ignore[no-any-return]
 
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
         """What is known of a call from the calls around it."""

@@ -9,6 +9,7 @@
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
     counts       how often a number stands in it, for facts about batches
+    labels       what a loss counts in its labels, for facts
     cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
@@ -32,10 +33,21 @@ from .contents import best, last_ids, true_rows
 from .counts import how_many, is_array, sizes_of
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
+from .labels import count_labels, number_in
 from .readers import never
-from .reflection import class_name, dict_of_class, file_name, home, instance_dict, is_a, mro_of, named
+from .reflection import (
+    class_name,
+    dict_of_class,
+    file_name,
+    home,
+    home_of_function,
+    instance_dict,
+    is_a,
+    mro_of,
+    named,
+)
 from .table import Table
-from .tensors import shape_of
+from .tensors import dtype_of, shape_of
 
 __all__ = [
     "Describer",
@@ -44,9 +56,12 @@ __all__ = [
     "Table",
     "best",
     "class_name",
+    "count_labels",
     "dict_of_class",
+    "dtype_of",
     "file_name",
     "home",
+    "home_of_function",
     "how_many",
     "instance_dict",
     "is_a",
@@ -57,6 +72,7 @@ __all__ = [
     "named",
     "never",
     "not_kept",
+    "number_in",
     "shape_of",
     "sizes_of",
     "true_rows",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from types import GetSetDescriptorType
+from types import FunctionType, GetSetDescriptorType
 from typing import Any
 
 mro_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -72,6 +72,12 @@ def all_texts(keys: Iterable[Any]) -> bool:
 def named(items: dict[Any, Any]) -> dict[str, Any]:
     """A plain dictionary without the keys that are no plain texts: a lookup would ask these."""
     return items if all_texts(items) else {key: item for key, item in items.items() if type(key) is str}
+
+
+def home_of_function(function: FunctionType) -> str:
+    """The module that a function says it is from."""
+    module = function.__module__
+    return module if type(module) is str else ""
 
 
 def file_name(path: str) -> str:

@@ -61,11 +61,21 @@ def shape_of(value: Any) -> tuple[Dim, ...]:
     """The shape of a tensor, `()` for a value that is none or has none (a strided nested tensor)."""
     torch: Any = sys.modules["torch"]
     try:
-        with torch._C.DisableTorchFunctionSubclass():
+        with torch._C.DisableTorchFunction():
             sizes = unasked(value, torch._C.TensorBase.shape.__get__)
             return tuple([_dim(size) for size in sizes])
     except Exception:
         return ()
+
+
+def dtype_of(value: Any) -> str:
+    """The name of a tensor's dtype, `""` for a value that is none."""
+    torch: Any = sys.modules["torch"]
+    try:
+        with torch._C.DisableTorchFunction():
+            return _name(torch._C.TensorBase.dtype.__get__(value))
+    except Exception:
+        return ""
 
 
 def _no_shape(value: Any) -> tuple[Dim, ...]:

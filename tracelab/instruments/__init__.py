@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from . import batches, generation, loading, modules, pipelines, tables, tokenizers
+from . import batches, generation, loading, losses, modules, pipelines, tables, tokenizers
 from .attachment import Attachment
 from .families import Family
 from .followed import Root, resolve
+from .functions import Functions
 from .ranks import path_of_rank
 from .sites import Sites
 
@@ -17,7 +18,10 @@ FAMILIES: tuple[Family, ...] = (
     *batches.FAMILIES,
     *tables.FAMILIES,
     *loading.FAMILIES,
+    *losses.FAMILIES,
 )
+
+FUNCTIONS: tuple[Functions, ...] = (*losses.FUNCTIONS, *pipelines.FUNCTIONS)
 
 
 def followed(given: object) -> Root:
@@ -25,4 +29,4 @@ def followed(given: object) -> Root:
     return resolve(given, FAMILIES)
 
 
-__all__ = ["FAMILIES", "Attachment", "Family", "Root", "Sites", "followed", "path_of_rank"]
+__all__ = ["FAMILIES", "FUNCTIONS", "Attachment", "Family", "Root", "Sites", "followed", "path_of_rank"]

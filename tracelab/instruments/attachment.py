@@ -16,6 +16,7 @@ from ..recorder import Recorder, active
 from . import checkpoints, compiled
 from .families import Families, Family
 from .followed import Root
+from .functions import Codes, Functions
 from .stance import Stance
 
 _PARTS = (compiled.DYNAMO, checkpoints.MODULE)
@@ -23,14 +24,15 @@ _PARTS = (compiled.DYNAMO, checkpoints.MODULE)
 
 
 class Attachment:
-    """The patches, families and import watcher of one process."""
+    """The patches, families, functions and import watcher of one process."""
 
-    def __init__(self, families: tuple[Family, ...]) -> None:
+    def __init__(self, families: tuple[Family, ...], functions: tuple[Functions, ...] = ()) -> None:
         self.patches = Patches()
         self.families = Families(self.patches, families)
+        self.codes = Codes(self.patches, functions)
         self.stance = Stance()
         self.watcher = Watcher(
-            [*self.families.modules, *_PARTS, "greenlet"],
+            [*self.families.modules, *self.codes.modules, *_PARTS, "greenlet"],
             self._arrived,
             {compiled.DYNAMO: self._lift_module_call},
         )
@@ -70,6 +72,7 @@ class Attachment:
     def _attach(self, families: bool = True) -> None:
         if families:
             self.families.attach()
+            self.codes.attach()
         compiled.attach(self.patches)
         checkpoints.attach(self.patches)
 

@@ -15,6 +15,7 @@ from ..calls import is_below
 from ..describe import class_name, dict_of_class, instance_dict, is_a, mro_of
 from ..events import Site
 from ..recorder import Target
+from .bases import base_of
 from .experts import implementation
 from .origin import Origin, origin
 from .ranks import Rank
@@ -28,6 +29,8 @@ class Sites:
         self.roots = Roots()
         self.rank = Rank()
         self.everything = not follow
+        self.bases: dict[tuple[str, str], tuple[str, ...]] = {}
+        """Root and path of each model with a base, as they were known then, and the names of its parts."""
         self._followed: dict[int, Any] = {}
         self._modules: list[weakref.ref[Any]] = []
         for it in follow:
@@ -39,6 +42,10 @@ class Sites:
         stand = self.roots.stand(it) if target.by_object and _is_module(it) else None
         owner, is_module = _owner(target, it), target.kind == "module"
         found = _forward_origin(it, owner) if is_module else _method_origin(target, owner)
+        if is_module and stand is not None and (stand.root, stand.path) not in self.bases:
+            base = base_of(it)
+            if base:
+                self.bases[stand.root, stand.path] = base
         site = Site(
             kind=target.kind,
             owner=owner,
@@ -54,6 +61,14 @@ class Sites:
             aliases=stand.aliases if stand and is_module else (),
         )
         return site, self._may_begin(target, it, stand)
+
+    def heads(self) -> dict[str, dict[str, list[str]]]:
+        """Which parts of which models are their bases, by the labels and paths that hold now."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for (root, path), names in list(self.bases.items()):
+            site = self.roots.settle(Site("module", "", "", "", root=root, path=path))
+            found.setdefault(site.root or "", {})[site.path or ""] = list(names)
+        return found
 
     # --- limits: trace(model) -------------------------------------------------------------------
 

@@ -22,10 +22,11 @@
 from __future__ import annotations
 
 from . import active
+from .general import general
 from .price import price_of_a_call
 from .recorder import Recorder
 from .target import Facts, Locator, Target, Tells
-from .tracebacks import hide_our_lines, original_of, unseen
+from .tracebacks import hide_our_lines, original_of, stub, unseen
 from .wrapper import wrap
 
 __all__ = [
@@ -35,9 +36,11 @@ __all__ = [
     "Target",
     "Tells",
     "active",
+    "general",
     "hide_our_lines",
     "original_of",
     "price_of_a_call",
+    "stub",
     "unseen",
     "wrap",
 ]

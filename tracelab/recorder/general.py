@@ -27,7 +27,7 @@ def general(target: Target, nth: int = 0) -> Callable[..., Any]:
     if target.bound:
         bound = functools.wraps(target.original)(reporter(target, target.original, nth=nth))
         return standing_in(bound, target.original)
-    method = reporter(target, _with_self(target.original))
+    method = reporter(target, _with_self(target.original), nth=nth)
 
     @functools.wraps(target.original)
     @unseen

@@ -20,10 +20,11 @@ from itertools import islice
 
 from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
+from ..analyses.heads import is_head
 from ..analyses.lines import CALL, HELPERS, LEAVES, MORE, REPEAT, STACK, STEP, UNSEEN, Line
 from ..analyses.outline import Outline
 from ..analyses.repeats import summary
-from ..calls import Call
+from ..calls import Call, Trace
 from ..events import UNKNOWN
 from .clean import clean
 from .datawords import trouble, words
@@ -76,11 +77,12 @@ def label(outline: Outline, line: Line, open: bool) -> Label:
 def _call_label(outline: Outline, line: Line) -> Label:
     call = outline.call(line)
     parts = _name(outline, line, call)
-    if call.defined_in != call.owner and call.kind != "function":
+    if call.defined_in != call.owner and call.kind not in ("function", "loss"):
         parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
     parts += _unusual(outline, line.rows[0]) + _data_notes(outline, line)
+    parts += _head_note(outline.trace, call)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
     if call.status == "error" and call.error != ENOUGH and not call.facts.get("exhausted"):
@@ -174,6 +176,11 @@ def _data_notes(outline: Outline, line: Line) -> list[Part]:
     found = [Part(f"{', ' if at else '  '}{text}", "note", rank=1 + at) for at, text in enumerate(notes)]
     text = wrong.pop() if len(wrong) == 1 else ""
     return [*found, Part(f"  {text}", "warning")] if text else found
+
+
+def _head_note(trace: Trace, call: Call) -> list[Part]:
+    """Which layers stand outside the base of their model."""
+    return [Part("  head", "note", rank=2)] if is_head(trace, call) else []
 
 
 def _unusual(outline: Outline, row: int) -> list[Part]:

@@ -1,0 +1,131 @@
+"""The layers outside the base of a model, the shapes of its logits, and what a pipeline makes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import tracelab
+from tracelab.calls import Head
+
+from ..models import ZOO
+from ..models.words import WORDS
+from .batches import IDS, LABELS, SIZES, bert, gpt2, llama, t5
+
+
+class Mine(nn.Module):
+    """A head that a user put on a base of the library."""
+
+    def __init__(self) -> None:
+        from transformers import BertConfig, BertModel
+
+        super().__init__()
+        self.body = BertModel(BertConfig(**SIZES))
+        self.classifier = nn.Linear(16, 2)
+
+    def forward(self, input_ids: torch.Tensor, **rest: Any) -> torch.Tensor:
+        return self.classifier(self.body(input_ids).pooler_output)
+
+
+def head_of(model: Any, **arguments: Any) -> Head:
+    with tracelab.trace() as trace:
+        model(input_ids=IDS, **arguments)
+    (head,) = trace.heads()
+    return head
+
+
+@pytest.mark.parametrize(
+    ("build", "base", "layers", "shapes"),
+    [
+        # The pooler is a part of BertModel: its 16 numbers a row go to 2 classes.
+        (
+            lambda: bert("SequenceClassification", num_labels=2),
+            ("bert",),
+            ["dropout", "classifier"],
+            ((2, 16), (2, 2), (2, 2)),
+        ),
+        (
+            lambda: bert("TokenClassification", num_labels=5),
+            ("bert",),
+            ["dropout", "classifier"],
+            ((2, 6, 16), (2, 6, 5), (2, 6, 5)),
+        ),
+        (lambda: bert("MaskedLM"), ("bert",), ["cls"], ((2, 6, 16), (2, 6, 32), (2, 6, 32))),
+        (gpt2, ("transformer",), ["lm_head"], ((2, 6, 16), (2, 6, 32), (2, 6, 32))),
+        # 3 classes at each of 6 places, of which the last token's are taken.
+        (
+            lambda: llama("SequenceClassification", num_labels=3),
+            ("model",),
+            ["score"],
+            ((2, 6, 16), (2, 6, 3), (2, 3)),
+        ),
+        (Mine, ("body",), ["classifier"], ((2, 16), (2, 2), (2, 2))),
+    ],
+    ids=["sentence", "token", "masked", "gpt2", "llama", "own"],
+)
+def test_what_stands_outside_the_base(build: Any, base: Any, layers: Any, shapes: Any) -> None:
+    head = head_of(build())
+    assert (head.base, [layer.path for layer in head.layers]) == (base, layers)
+    assert (head.input, head.output, head.logits) == shapes
+    assert head.one_place is (head.output != head.logits)
+    assert (head.applies, head.picks, head.postprocess) == (None, None, None)
+
+
+def test_an_encoder_and_a_decoder_are_a_base() -> None:
+    head = head_of(t5(), labels=LABELS)
+    assert head.base == ("encoder", "decoder")
+    assert [layer.path for layer in head.layers] == ["lm_head"]
+
+
+def test_a_base_alone_has_no_head() -> None:
+    with tracelab.trace() as trace:
+        Mine().body(input_ids=IDS)
+        nn.Linear(2, 2)(torch.ones(1, 2))
+    assert trace.heads() == []
+
+
+def test_the_tree_marks_the_head_and_it_comes_back_from_a_file(tmp_path: Path) -> None:
+    model = bert("SequenceClassification", num_labels=2)
+    with tracelab.trace(file=tmp_path / "run.jsonl") as trace:
+        nn.Sequential(model)(IDS)
+        model(IDS)
+    marked = [line for line in str(trace).splitlines() if "  head " in line]
+    assert [line.strip(" │├└─").split()[0] for line in marked][:2] == ["dropout", "classifier"]
+    trace.save(tmp_path / "run.json")
+    for name in ("run.json", "run.jsonl"):
+        again = tracelab.load(tmp_path / name)
+        assert str(again) == str(trace)
+        (one,), (other,) = again.heads(), trace.heads()
+        assert (one.base, one.input, one.logits, one.calls) == (other.base, other.input, other.logits, 2)
+        assert one.model.path == other.model.path == "0"
+
+
+@pytest.mark.parametrize(
+    ("options", "applies", "picks"),
+    [
+        ({}, "softmax", "argmax"),
+        ({"top_k": None}, "softmax", "sort"),
+        ({"function_to_apply": "sigmoid"}, "sigmoid", "argmax"),
+        ({"function_to_apply": "none"}, "none", "argmax"),
+    ],
+    ids=str,
+)
+def test_what_a_pipeline_makes_of_logits(options: dict[str, Any], applies: str, picks: str) -> None:
+    from transformers import pipeline
+
+    ready = pipeline(
+        "text-classification", model=ZOO["bert"].build(), tokenizer=WORDS["wordpiece"](), device="cpu"
+    )
+    expected = ready("the cat sat", **options)
+    with tracelab.trace() as trace:
+        assert ready("the cat sat", **options) == expected
+    (head,) = trace.heads()
+    assert (head.applies, head.picks) == (applies, picks)
+    assert head.postprocess is not None
+    assert head.postprocess.name == "TextClassificationPipeline.postprocess"
+    below = [(call.name, call.kind) for call in head.postprocess.children]
+    assert below == ([] if applies == "none" else [(applies, "function")])

@@ -1,0 +1,122 @@
+"""Heads: the layers of a model that stand outside its base, and what a pipeline does with their logits.
+
+Which parts are the base was noted at the first call of the model (`meta["bases"]`, see
+`instruments/bases`). The head is what the model's own forward calls after the last of them. What a pipeline
+applies is a call below its `postprocess` where that is a function of its own; of the pipelines that ask the
+tensor it is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..calls import Call, Head, Trace
+from ..values import ContainerSpec, Dim, TensorSpec, first
+from .shifts import logits_of
+
+BASES = "bases"
+"""Where `meta` says which parts of a model are its base: label of the root -> path -> names."""
+
+FUNCTIONS = ("softmax", "sigmoid")
+
+ASK_THE_TENSOR = {
+    "TokenClassificationPipeline": ("softmax", "argmax"),
+    "FillMaskPipeline": ("softmax", "sort"),
+    "ZeroShotClassificationPipeline": (None, "sort"),
+    "AudioClassificationPipeline": (None, "sort"),
+    "VideoClassificationPipeline": (None, "sort"),
+    "ObjectDetectionPipeline": ("softmax", "argmax"),
+}
+"""What pipelines do that have no function for it; None: it hangs on the model."""
+
+Shape = tuple[Dim, ...]
+
+
+def heads(trace: Trace) -> list[Head]:
+    """One row for each model that has a head, in the order of their first calls."""
+    found: list[Head] = trace.memo("heads", lambda: _all(trace))
+    return list(found)
+
+
+def is_head(trace: Trace, call: Call) -> bool:
+    """Whether a call is one of a layer in the head of its model."""
+    known: set[tuple[str | None, str | None]] = trace.memo(
+        "places in heads",
+        lambda: {(layer.root, layer.path) for head in heads(trace) for layer in head.layers},
+    )
+    return call.kind == "module" and (call.root, call.path) in known
+
+
+def _all(trace: Trace) -> list[Head]:
+    bases: Mapping[str, Any] = trace.meta.get(BASES) or {}
+    columns = trace.columns
+    wanted = [
+        site.kind == "module" and site.path is not None and site.path in bases.get(site.root or "", {})
+        for site in columns.sites
+    ]
+    models: dict[tuple[str | None, str | None], list[Call]] = {}
+    for row in columns.rows_at(wanted) if any(wanted) else ():
+        call = Call(trace, row)
+        models.setdefault((call.root, call.path), []).append(call)
+    made = [_head(trace, calls, bases) for calls in models.values()]
+    return [head for head in made if head is not None]
+
+
+def _head(trace: Trace, calls: list[Call], bases: Mapping[str, Any]) -> Head | None:
+    model = calls[0]
+    names = bases[model.root or ""][model.path or ""]
+    prefix = f"{model.path}." if model.path else ""
+    base = {prefix + str(name) for name in names}
+    parts = [child for child in model.children if child.kind == "module" and child.root == model.root]
+    last = max((index for index, part in enumerate(parts) if part.path in base), default=None)
+    layers = [part for part in parts[last + 1 :] if part.path] if last is not None else []
+    if not layers:
+        return None
+    logits, output = logits_of(model), _tensor(layers[-1].output)
+    post = _postprocess(trace, model)
+    applies, picks = _applied(post) if post is not None else (None, None)
+    return Head(
+        model=model,
+        base=tuple(map(str, names)),
+        layers=tuple(layers),
+        input=next(iter(map(_tensor, layers[0].inputs.values())), None),
+        output=output,
+        logits=logits,
+        calls=len(calls),
+        one_place=bool(output and logits and len(output) == len(logits) + 1 and output[-1] == logits[-1]),
+        applies=applies,
+        picks=picks,
+        postprocess=post,
+    )
+
+
+def _tensor(spec: Any) -> Shape | None:
+    found = spec if isinstance(spec, TensorSpec) else first(spec, TensorSpec) if spec is not None else None
+    return found.shape if isinstance(found, TensorSpec) else None
+
+
+def _postprocess(trace: Trace, model: Call) -> Call | None:
+    """The first `postprocess` after a model call of the pipeline that made it."""
+    pipelines = [
+        above.owner for above in model.ancestors if above.function == "forward" and above.path is None
+    ]
+    if not pipelines:
+        return None
+    later = (call for call in trace.find("*.postprocess") if call.id > model.id)
+    return next((call for call in later if call.owner in pipelines), None)
+
+
+def _applied(post: Call) -> tuple[str | None, str | None]:
+    """The function that a pipeline applied to the logits, and what it did with the result."""
+    applied, picks = ASK_THE_TENSOR.get(post.owner, (None, None))
+    called = [
+        call.function for call in post.children if call.kind == "function" and call.function in FUNCTIONS
+    ]
+    if called:
+        applied = called[0]
+    elif post.owner == "TextClassificationPipeline":
+        applied = "none"
+    if picks is None and isinstance(post.output, ContainerSpec):
+        picks = "argmax" if post.output.type == "dict" else "sort"
+    return applied, picks
