@@ -46,6 +46,10 @@ FAMILIES = (
     "transformers.image_processing_base:ImageProcessingMixin",
     "transformers.pipelines.base:Pipeline",
     "transformers.trainer:Trainer",
+    "torch.optim.lr_scheduler:LRScheduler",
+    "torch.amp.grad_scaler:GradScaler",
+    "accelerate.accelerator:Accelerator",
+    "accelerate.scheduler:AcceleratedScheduler",
 )
 """Where instruments cut in: these classes and all their loaded subclasses are watched."""
 

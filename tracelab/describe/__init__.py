@@ -6,6 +6,7 @@
     caches       generation caches
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
+    numbers      single numbers that stand in tensors, for facts
     cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
@@ -29,6 +30,7 @@ from .contents import best, last_ids, true_rows
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .readers import never
+from .numbers import gradient_of, norm_of, number_in, share_of_zeros
 from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
 from .table import Table
 from .tensors import shape_of
@@ -42,13 +44,17 @@ __all__ = [
     "class_name",
     "dict_of_class",
     "file_name",
+    "gradient_of",
     "home",
     "instance_dict",
     "last_ids",
     "layers_of_cache",
     "mro_of",
     "never",
+    "norm_of",
     "not_kept",
+    "number_in",
     "shape_of",
+    "share_of_zeros",
     "true_rows",
 ]

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
 from ..recorder import Recorder, active
-from . import checkpoints, compiled
+from . import checkpoints, compiled, stepping
 from .families import Families, Family
 from .followed import Root
 from .stance import Stance
@@ -72,6 +72,7 @@ class Attachment:
             self.families.attach()
         compiled.attach(self.patches)
         checkpoints.attach(self.patches)
+        stepping.attach(self.patches, self.families)
 
     def _arrived(self, name: str) -> None:
         with self.patches.lock:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ..describe import dict_of_class, mro_of
@@ -34,6 +34,8 @@ _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 class Family:
     """A base class, written `"torch:nn.Module"`, and the methods of its family that are traced.
 
+    The base may be a loaded module instead, `"torch:autograd"`, and the names functions that are called as
+    its attributes.  `through`: see `Target`.
     `names` may end in `*`.  `subclasses=False` takes the base class alone.  `by_object`: the objects are
     modules, so each has a path of its own.  `tells`: for a method name, what to derive from its calls.
     """
@@ -44,6 +46,7 @@ class Family:
     subclasses: bool = True
     by_object: bool = False
     tells: Mapping[str, Tells] = field(default_factory=dict)
+    through: tuple[str, ...] = ()
 
     def names_in(self, cls: type) -> list[str]:
         """The names of this family that `cls` itself has, whatever stands there."""
@@ -80,12 +83,13 @@ class Families:
         """Patch every family whose library is loaded and that is not patched yet."""
         for family in self._families:
             base = PatchPoint(family.base).resolve()
-            known = self._bases.setdefault(id(base), []) if isinstance(base, type) else [family]
+            found = isinstance(base, (type, ModuleType))
+            known = self._bases.setdefault(id(base), []) if found else [family]
             if family in known:
                 continue
             known.append(family)
             self._adopt(base, family)
-            if family.subclasses:
+            if family.subclasses and isinstance(base, type):
                 for cls in subclasses_of(base):
                     self._adopt(cls, family)
                 self._patches.add(base, "__init_subclass__", self._telling(base))
@@ -108,7 +112,12 @@ class Families:
         kind = "method" if isinstance(holder, type) else "function"
         self._patch(holder, name, Family("", (name,), kind, by_object=hasattr(holder, "forward")))
 
-    def _adopt(self, cls: type, family: Family) -> None:
+    def _adopt(self, cls: type | ModuleType, family: Family) -> None:
+        if isinstance(cls, ModuleType):
+            for name in family.names:
+                if can_wrap(vars(cls).get(name)):
+                    self._patch(cls, name, family)
+            return
         for name in self._defined[id(family)].names(cls):
             if can_wrap(dict_of_class(cls).get(name)):  # a placeholder may become a method
                 self._patch(cls, name, family)
@@ -128,6 +137,7 @@ class Families:
                     by_object=family.by_object and bound,
                     bound=bound,
                     tells=family.tells.get(name),
+                    through=family.through,
                 )
             )
             self._targets.append(target)

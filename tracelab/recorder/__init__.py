@@ -20,10 +20,11 @@
 from __future__ import annotations
 
 from . import active
+from .general import reporter
 from .price import price_of_a_call
 from .recorder import Recorder
 from .target import Facts, Locator, Target, Tells
-from .tracebacks import hide_our_lines, original_of, unseen
+from .tracebacks import hide_our_lines, is_ours, original_of, unseen
 from .wrapper import wrap
 
 __all__ = [
@@ -34,8 +35,10 @@ __all__ = [
     "Tells",
     "active",
     "hide_our_lines",
+    "is_ours",
     "original_of",
     "price_of_a_call",
+    "reporter",
     "unseen",
     "wrap",
 ]

@@ -132,7 +132,8 @@ class Recorder:
         if ask is None or not self.listens(target):
             return
         try:
-            facts = ask(*about, self.describer.keeps_values)
+            told = target.tells is not None and target.tells.of_recorder
+            facts = ask(*about, self if told else self.describer.keeps_values)
             if facts:
                 key = repr(facts)  # of plain numbers and words; what repeats at each step is stored once
                 number = self.facts.numbers.get(key)

@@ -17,12 +17,14 @@ class Tells:
     """What an instrument derives from a call, to be kept as facts of it.
 
     `before` is asked at entry, for self, the arguments, and whether values are kept; `after` at the return,
-    for the result too.  `of_values`: both are asked only where values are kept.
+    for the result too.  `of_values`: both are asked only where values are kept.  `of_recorder`: in place of
+    whether values are kept both are told which recorder asks, whose roots and options they need.
     """
 
-    before: Callable[[Any, tuple[Any, ...], dict[str, Any], bool], Facts] | None = None
-    after: Callable[[Any, tuple[Any, ...], dict[str, Any], Any, bool], Facts] | None = None
+    before: Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Facts] | None = None
+    after: Callable[[Any, tuple[Any, ...], dict[str, Any], Any, Any], Facts] | None = None
     of_values: bool = False
+    of_recorder: bool = False
 
 
 class Locator(Protocol):
@@ -44,6 +46,7 @@ class Target:
 
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
     `bound`: the first argument is `self`.  `tells`: what an instrument derives from each call.
+    `through`: ends of names of files whose functions only hand on: the place of a call is above them.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
     `impl`: the `Module._call_impl` behind it, if it is torch's own `Module.__call__`, see `torch_call`.
     `general`: what is called where the hot path does not do, see `wrapper`.
@@ -59,6 +62,7 @@ class Target:
     by_object: bool = False
     bound: bool = True
     tells: Tells | None = None
+    through: tuple[str, ...] = ()
     impl: Any = None
     general: Any = None
     wrapper: Any = None
