@@ -68,7 +68,7 @@ def rows_in_step(trace: Trace, index: int) -> list[int]:
 def unseen_passes(trace: Trace) -> int:
     """How many passes of decoding loops left no model call: compiled, or dropped."""
     scan, columns = passes(trace), trace.columns
-    seen = {(step.loop.id, step.index) for step in steps(trace)}
+    seen = {(step.loop.id, step.index) for step in steps(trace) if step.loop}
     passed = {(row, scan.index_of[child]) for row in scan.loops for child in columns.children_of(row)}
     return len({one for one in passed if one[1] >= 0} - seen)
 

@@ -51,7 +51,7 @@ class Step:
     index: int
     phase: str
     call: Call
-    loop: Call
+    loop: Call | None
     input: tuple[Dim, ...] | None = None
     positions: tuple[int, int] | None = None
     mask: tuple[Dim, ...] | None = None

@@ -24,8 +24,8 @@ from .step import Step
 ANSWERS = {
     "find": "tracelab.query:find",
     "count": "tracelab.query:count",
-    "steps": "tracelab.analyses.steps:steps",
-    "step": "tracelab.analyses.steps:step",
+    "steps": "tracelab.analyses.everystep:steps",
+    "step": "tracelab.analyses.everystep:step",
     "generations": "tracelab.analyses.generations:generations",
     "tokens": "tracelab.analyses.tokens:tokens",
     "derived_facts": "tracelab.analyses.stopping:derived_facts",

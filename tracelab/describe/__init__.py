@@ -29,8 +29,8 @@ from .cachelayers import layers_of_cache
 from .contents import best, last_ids, true_rows
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
-from .readers import never
 from .numbers import gradient_of, norm_of, number_in, share_of_zeros
+from .readers import never
 from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
 from .table import Table
 from .tensors import shape_of

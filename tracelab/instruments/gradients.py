@@ -53,9 +53,7 @@ def _found(
     if models:
         found["models"] = models
     found["gradients"] = tuple(
-        (one.name, shape_of(grad))
-        for one, (_, grad) in zip(held, states, strict=True)
-        if grad is not None
+        (one.name, shape_of(grad)) for one, (_, grad) in zip(held, states, strict=True) if grad is not None
     )
     missing = tuple(
         one.name for one, (wants, grad) in zip(held, states, strict=True) if wants and grad is None
@@ -104,8 +102,11 @@ def _names(roots: Roots | None) -> dict[int, tuple[str, str]]:
 
 def _rates(groups: list[dict[str, Any]]) -> dict[str, Any]:
     rates = [group.get("lr") for group in groups]
-    known = [float(rate) if type(rate) in (int, float) else number_in(rate, waits=True) for rate in rates]
-    if not known or None in known:
+    numbers = [
+        float(rate) if isinstance(rate, (int, float)) else number_in(rate, waits=True) for rate in rates
+    ]
+    known = [number for number in numbers if number is not None]
+    if not known or len(known) < len(rates):
         return {}
     return {"learning_rate": known[0] if len(set(known)) == 1 else tuple(known)}
 

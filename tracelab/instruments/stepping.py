@@ -97,5 +97,10 @@ def _told(*about: Any) -> dict[str, Any]:
 
 
 _LATE = Tells(before=_told, of_recorder=True)
-_THROUGH = ("torch/optim/optimizer.py", "torch/optim/lr_scheduler.py", "accelerate/optimizer.py", "_bootstrap>")
+_THROUGH = (
+    "torch/optim/optimizer.py",
+    "torch/optim/lr_scheduler.py",
+    "accelerate/optimizer.py",
+    "_bootstrap>",
+)
 """The files between us and the line that called `step`; our own code has a name that ends in the last."""

@@ -118,7 +118,7 @@ FAMILIES = (
     Family(
         base="accelerate.accelerator:Accelerator",
         names=("prepare", "backward", "accumulate", *_CLIPPING),
-        tells={"backward": Tells(before=_accumulates, of_recorder=True)},
+        tells={"backward": Tells(before=_accumulates, of_recorder=True), **_CLIPS},
     ),
     Family("accelerate.scheduler:AcceleratedScheduler", ("step",)),
 )
