@@ -37,7 +37,7 @@ from .training import (
 
 TRAIN, EVAL = "train", "eval"
 PHASES = ("forward", "loss", "backward", "clip", "optimizer", "scheduler", "zero_grad")
-"""The times by phase, in the facts of a step."""
+"""The names of the times of a step."""
 
 _NAMES = {
     FORWARD: "forward",
@@ -96,12 +96,12 @@ class _Reader:
             facts["skipped"] = True
         if ended:
             facts["ended"] = ended
-        facts.update(self._times(stretch, stretch.trained))
+        times = self._times(stretch, stretch.trained)
         # Where a backward failed nothing comes behind it; else the step ends with its optimizer.
         last = stretch.ender if stretch.ender is not None else max(stretch.trained + stretch.of(BACKWARD))
         begin = min(self._columns.start[row] for row in stretch.trained)
         stop = max(self._end(row) for row in (last, *stretch.trained))
-        return self._step(TRAIN, call, stretch, facts, stop - begin)
+        return replace(self._step(TRAIN, call, stretch, facts, stop - begin), times=times)
 
     def _model(self, stretch: Stretch) -> int:
         """The first forward of a model that the optimizer holds, else of any."""
@@ -191,8 +191,8 @@ class _Reader:
             facts["padding_share"] = share
         if call.status != "ok":
             facts["ended"] = call.error or call.status
-        facts["forward"] = call.duration
-        yield self._step(EVAL, call, stretch, facts, self._columns.duration[row])
+        step = self._step(EVAL, call, stretch, facts, self._columns.duration[row])
+        yield replace(step, times={"forward": call.duration})
 
     def _is_evaluation(self, row: int) -> bool:
         columns = self._columns

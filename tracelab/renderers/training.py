@@ -6,7 +6,8 @@
 
     train: forward 41 % · loss 1 % · backward 44 % · clip 2 % · optimizer 12 %
 
-Steps of one loop share a row whatever the sizes of their batches are; sizes that differ are written as a range.
+Steps of one loop share a row whatever the sizes of their batches are; of sizes that differ the range is
+written.
 """
 
 from __future__ import annotations
@@ -85,10 +86,10 @@ def notes(step: Step) -> list[str]:
 def lines_about_training(steps: Sequence[Step]) -> Iterator[str]:
     """Where the time of the training steps went."""
     trained = [step for step in steps if step.phase == TRAIN]
-    total = sum(step.facts.get(name, 0.0) for step in trained for name in PHASES)
+    total = sum(sum(step.times.values()) for step in trained)
     if not trained or total <= 0:
         return
-    shares = {name: sum(step.facts.get(name, 0.0) for step in trained) / total for name in PHASES}
+    shares = {name: sum(step.times.get(name, 0.0) for step in trained) / total for name in PHASES}
     parts = [f"{name} {round(100 * share)} %" for name, share in shares.items() if share >= 0.005]
     mean = sum(step.duration for step in trained) / len(trained)
     yield f"train: {seconds(mean)} a step · {' · '.join(parts)}"
