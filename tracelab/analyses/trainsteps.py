@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,7 @@ def training_steps(trace: Trace) -> list[Step]:
     reader = _Reader(trace, roots)
     made = [step for stretch in found for step in reader.steps_of(stretch)]
     made.sort(key=lambda step: step.call.id)
-    return _numbered(made)
+    return _numbered(list(_accumulating(made)))
 
 
 class _Reader:
@@ -66,6 +66,7 @@ class _Reader:
 
     def __init__(self, trace: Trace, roots: set[str | None]) -> None:
         self._trace, self._columns, self._roots = trace, trace.columns, roots
+        self._has_optimizer = any(one.ender is not None for one in stretches(trace))
         self._again = made_by_autograd(trace.columns)
 
     def steps_of(self, stretch: Stretch) -> list[Step]:
@@ -283,7 +284,21 @@ class _Reader:
             call = Call(self._trace, row)
             if call.status != "ok":
                 return call.error or call.status
-        return None
+        alone = stretch.ender is None and BACKWARD in stretch.seen
+        return "no optimizer step" if alone and self._has_optimizer else None
+
+
+def _accumulating(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps; where others of their model accumulate gradients, one that has fewer batches says so."""
+    most: Counter[tuple[str | None, str]] = Counter()
+    for step in steps:
+        key = step.call.root, step.call.thread
+        most[key] = max(most[key], step.facts.get("accumulated", (1, 1))[1])
+    for step in steps:
+        over = most[step.call.root, step.call.thread]
+        number = step.facts.get("accumulated", (1, 1))[0]
+        plain = step.phase != TRAIN or over == 1 or "closure" in step.facts
+        yield step if plain else replace(step, facts={**step.facts, "accumulated": (number, over)})
 
 
 def _numbered(steps: Sequence[Step]) -> list[Step]:

@@ -50,7 +50,8 @@ class Step:
     A step of training (`train`) is all from its first forward, which is `call`, to the end of the optimizer
     that uses its gradients, and so is its `duration`; `eval` is one forward of a model that is trained in the
     same trace, or that a `Trainer` evaluates.  `index` counts each of the two by itself, `loop` is the call
-    around them, if any.  `times`: seconds in `forward, loss, backward, clip, optimizer, scheduler, zero_grad`.
+    around them, if any.  `times`: seconds in `forward`, `loss`, `backward`, `clip`, `optimizer`, `scheduler`
+    and `zero_grad`.
     `facts` may have `loss` (as it was given to backward; with gradient accumulation one for each batch),
     `learning_rate`, `grad_norm`, `padding_share`, `accumulated` (k of n batches), `without_gradient`,
     `skipped`, `closure`, `recomputed`, `ended`.

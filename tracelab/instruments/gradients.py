@@ -39,9 +39,8 @@ class Held(NamedTuple):
     name: str
 
 
-def _found(
-    optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Any
-) -> Mapping[str, Any] | None:
+def gradients_of(optimizer: Any, recorder: Any) -> Mapping[str, Any] | None:
+    """The facts of an optimizer, as they are now."""
     groups = instance_dict(optimizer).get("param_groups")
     if type(groups) is not list:
         return None  # a wrapper such as accelerate's: the optimizer in it will say
@@ -131,4 +130,17 @@ def _norms(held: list[Held], grads: list[Any]) -> dict[str, Any]:
     return {**found, "group_norms": tuple(by_group)} if len(by_group) > 1 else found
 
 
-GRADIENTS = Tells(before=_found, of_recorder=True)
+def _before(optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Any) -> Any:
+    return None if _has_closure(args, kwargs) else gradients_of(optimizer, recorder)
+
+
+def _after(optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, recorder: Any) -> Any:
+    return gradients_of(optimizer, recorder) if _has_closure(args, kwargs) else None
+
+
+def _has_closure(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return args[:1] not in ((), (None,)) or kwargs.get("closure") is not None
+
+
+GRADIENTS = Tells(before=_before, after=_after, of_recorder=True)
+"""Asked at entry; where a closure computes the gradients inside of the step, at its end."""

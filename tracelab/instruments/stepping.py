@@ -22,7 +22,7 @@ from ..describe import mro_of
 from ..patching import Patches, PatchPoint
 from ..recorder import Target, Tells, active, hide_our_lines, is_ours, original_of, reporter, unseen
 from .families import Families
-from .gradients import GRADIENTS
+from .gradients import gradients_of
 
 OPTIMIZER = PatchPoint("torch:optim.Optimizer")
 
@@ -91,9 +91,8 @@ def _late(optimizer: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     return reporter(target, original)
 
 
-def _told(*about: Any) -> dict[str, Any]:
-    found = GRADIENTS.before(*about) if GRADIENTS.before is not None else None
-    return {**(found or {}), "late": True}
+def _told(optimizer: Any, args: Any, kwargs: Any, recorder: Any) -> dict[str, Any]:
+    return {**(gradients_of(optimizer, recorder) or {}), "late": True}
 
 
 _LATE = Tells(before=_told, of_recorder=True)

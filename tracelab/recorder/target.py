@@ -68,3 +68,8 @@ class Target:
     wrapper: Any = None
     retired: bool = False
     book: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def asks_more(self) -> bool:
+        """Whether what it tells depends on the recorder."""
+        return self.tells is not None and self.tells.of_recorder

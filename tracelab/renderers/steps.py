@@ -146,6 +146,7 @@ def _runs(steps: Sequence[Step]) -> list[Run]:
 
 def _alike(one: Step, other: Step) -> bool:
     same = one.loop == other.loop and one.phase == other.phase and one.index + 1 == other.index
+    same = same and (not is_training(one) or one.call.root == other.call.root)
     return same and _remarks(one) == _remarks(other) and _known(one) == _known(other)
 
 

@@ -79,7 +79,7 @@ def notes(step: Step) -> list[str]:
     if "without_gradient" in facts:
         found.append(f"{many(len(facts['without_gradient']), 'parameter')} without a gradient")
     if "recomputed" in facts:
-        found.append(f"{many(facts['recomputed'], 'forward')} recomputed in backward")
+        found.append(f"{many(facts['recomputed'], 'call')} recomputed in backward")
     return found
 
 
