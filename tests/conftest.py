@@ -63,7 +63,11 @@ def nothing_left_patched() -> Iterator[None]:
     interpreter = interpreter_hooks()
     yield
     after = functions_of_families()
-    replaced = [place for place, value in before.items() if after.get(place) is not value]
+    replaced = [
+        place
+        for place, value in before.items()
+        if after.get(place) is not value and not is_hooked_by_torch(after.get(place), value)
+    ]
     # A library may add a function of its own at first use.  We may leave neither ours nor, by restoring in
     # the wrong place, a copy of an inherited one.
     classes, known = {cls for cls, _ in before}, {id(value) for value in before.values()}
@@ -129,6 +133,11 @@ def classes_of_families() -> set[type]:
 def is_function(value: object) -> bool:
     """Anything that a patch could replace: functions, descriptors around them, other callables."""
     return callable(value) or isinstance(value, (classmethod, staticmethod, property))
+
+
+def is_hooked_by_torch(now: object, before: object) -> bool:
+    """Whether torch has put its own wrapper around the step of an optimizer, of which one was made."""
+    return getattr(now, "hooked", False) is True and getattr(now, "__wrapped__", None) is before
 
 
 def is_ours(value: object) -> bool:

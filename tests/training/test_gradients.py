@@ -1,4 +1,4 @@
-"""What an optimizer finds: gradients by name, shapes and norms worked out by hand, and those that are missing."""
+"""What an optimizer finds: gradients by name, with shapes and norms worked out by hand, and missing ones."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def test_norms_by_module_and_group_are_those_worked_out_by_hand() -> None:
     facts = trace.find(kind="optimizer")[0].facts
     assert facts["grad_norm"] == pytest.approx(math.sqrt(52))
     assert [norm for _, norm in facts["module_norms"]] == pytest.approx([math.sqrt(26)] * 2)
-    assert facts["group_norms"] == pytest.approx((math.sqrt(50), math.sqrt(2)))
+    assert dict(facts["group_norms"]) == pytest.approx({0: math.sqrt(50), 1: math.sqrt(2)})
+    assert [path for path, _ in facts["module_norms"]] == ["Linear", "Linear#2"]
     assert facts["learning_rate"] == (0.1, 0.2)
 
 

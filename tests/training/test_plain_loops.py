@@ -41,11 +41,18 @@ def test_the_phases_of_a_step_are_calls_of_their_kind() -> None:
     ]
     assert list(steps[0].times) == ["forward", "backward", "clip", "optimizer", "zero_grad"]
     assert sum(steps[0].times.values()) - steps[0].times["zero_grad"] <= steps[0].duration
-    assert {call.call_site.file for call in trace.roots if call.call_site} == {__file__}
+    assert all(
+        call.call_site.file.endswith(("test_plain_loops.py", "loops.py"))
+        for call in trace.roots
+        if call.call_site
+    )
 
 
 def test_loss_rate_and_norm_are_those_of_a_model_worked_out_by_hand() -> None:
-    """y = w x with w = 2, x = 3: y = 6, loss = y² = 36, gradient 2 y x = 36, clipped to 9, w = 2 - 0.5 · 9."""
+    """y = w x with w = 2, x = 3: y = 6, loss = y² = 36, gradient 2 y x = 36.
+
+    That is clipped to 9, so w = 2 - 0.5 · 9.
+    """
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 2.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
@@ -323,7 +330,7 @@ def test_steps_come_back_from_a_file(tmp_path: Path) -> None:
             (s.facts, s.times, s.input) for s in trace.steps()
         ]
     assert trace.step(-1).input == (6, 4)
-    with pytest.raises(IndexError, match="there is no step 4: 4 of training"):
+    with pytest.raises(IndexError, match="there is no step 4: this trace has 4 of training"):
         trace.step(4)
     table = text(loaded)
     assert "0–3   train  [2–6,4] varied" in table

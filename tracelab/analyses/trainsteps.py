@@ -10,7 +10,6 @@ without the loss inside it, those of an optimizer without what its closure ran.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Any
 from ..calls import Call, Step, Trace, made_by_autograd
 from ..values import ContainerSpec, TensorSpec
 from .encoding import main_input
+from .phasetimes import runs_closure, times_of
 from .training import (
     BACKWARD,
     CLIP,
@@ -27,27 +27,13 @@ from .training import (
     LOSS,
     OPTIMIZER,
     SCALER,
-    SCHEDULER,
     WORTH,
-    ZERO,
     Stretch,
     rows_above,
     stretches,
 )
 
 TRAIN, EVAL = "train", "eval"
-PHASES = ("forward", "loss", "backward", "clip", "optimizer", "scheduler", "zero_grad")
-"""The names of the times of a step."""
-
-_NAMES = {
-    FORWARD: "forward",
-    LOSS: "loss",
-    BACKWARD: "backward",
-    CLIP: "clip",
-    SCHEDULER: "scheduler",
-    ZERO: "zero_grad",
-}
-
 _COLLATED = ("input_ids", "input_values", "input_features", "pixel_values", "inputs_embeds")
 
 
@@ -86,7 +72,7 @@ class _Reader:
         facts.update(self._batch_facts(stretch, stretch.trained))
         number = sum(bool(part.forwards) for part in stretch.parts())
         over = max(facts.pop("accumulates", 0), number)
-        if self._beneath(stretch):
+        if runs_closure(self._columns, stretch):
             facts["closure"] = number
         elif over > 1:
             facts["accumulated"] = (number, over)
@@ -97,7 +83,7 @@ class _Reader:
             facts["skipped"] = True
         if ended:
             facts["ended"] = ended
-        times = self._times(stretch, stretch.trained)
+        times = times_of(self._trace.columns, stretch)
         # Where a backward failed nothing comes behind it; else the step ends with its optimizer.
         last = stretch.ender if stretch.ender is not None else max(stretch.trained + stretch.of(BACKWARD))
         begin = min(self._columns.start[row] for row in stretch.trained)
@@ -230,43 +216,6 @@ class _Reader:
         above = [one for one in above if columns.sites[columns.site[one]].function not in per_batch]
         above = [one for one in above if columns.sites[columns.site[one]].kind in ("method", "function")]
         return Call(self._trace, above[0]) if above else None
-
-    def _times(self, stretch: Stretch, forwards: Sequence[int]) -> dict[str, float]:
-        """Seconds in each phase that was seen."""
-        took, total = self._columns.duration, Counter[str]()
-        trained, evaluated = set(forwards), set(stretch.evaluated)
-        optimizers = set(stretch.of(OPTIMIZER))
-        for role, row in stretch.rows:
-            above = set(rows_above(self._columns, row))
-            if role == WORTH or above & evaluated or (role == FORWARD and row not in trained):
-                continue
-            if role in (OPTIMIZER, SCALER):
-                total["optimizer"] += self._optimizing(stretch, role, row)
-                continue
-            total[_NAMES[role]] += took[row]
-            if above & trained:
-                total["forward"] -= took[row]  # a loss inside of it
-            elif above & optimizers:
-                total["optimizer"] -= took[row]  # what a closure runs
-        return {name: total[name] / 1e9 for name in PHASES if name in total}
-
-    def _beneath(self, stretch: Stretch) -> list[int]:
-        """The forwards that an optimizer made itself, by its closure."""
-        optimizers = set(stretch.of(OPTIMIZER))
-        return [row for row in stretch.trained if optimizers & set(rows_above(self._columns, row))]
-
-    def _optimizing(self, stretch: Stretch, role: int, row: int) -> int:
-        """Nanoseconds of an optimizer or a scaler; of one that was seen at its end from what came before."""
-        columns = self._columns
-        inside = [one for one in stretch.of(OPTIMIZER) if row in rows_above(columns, one)]
-        if role == SCALER and inside:
-            return int(columns.duration[row] - sum(columns.duration[one] for one in inside))
-        if not self._facts(row).get("late"):
-            return columns.duration[row]
-        beside = columns.children_of(columns.parent[row])
-        place = bisect_left(beside, row)
-        began = self._end(beside[place - 1]) if place else columns.start[row]
-        return max(self._end(row) - began, 0)
 
     def _below(self, rows: Iterable[int], above: Sequence[int]) -> int:
         wanted = set(above)

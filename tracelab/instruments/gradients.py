@@ -8,18 +8,18 @@
     learning_rate     of each group, one number where all are equal               (values only)
     grad_norm         of all gradients together, as the optimizer gets them       (stats only)
     module_norms      (path, norm) for each module with parameters of its own     (stats only)
-    group_norms       for each group of the optimizer                             (stats only)
+    group_norms       (number, norm) for each group, where there are several      (stats only)
 
 A parameter knows no name.  It is looked up in the root models of the recording, in the plain dictionaries
 that torch keeps of parameters; nothing of the host's is asked.  A parameter of no known model is called by
-its group and place there: `group 0 [3]`.
+its group and place there: `group 0 [3]`.  Where an optimizer has parameters of several models, names begin
+with the model.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from ..describe import gradient_of, instance_dict, norm_of, number_in, shape_of
@@ -46,9 +46,11 @@ def gradients_of(optimizer: Any, recorder: Any) -> Mapping[str, Any] | None:
         return None  # a wrapper such as accelerate's: the optimizer in it will say
     plain = [group for group in groups if type(group) is dict]
     held = list(_held(plain, getattr(recorder.locator, "roots", None)))
+    models = tuple(dict.fromkeys(one.model for one in held if one.model))
+    if len(models) > 1:
+        held = [one if one.model is None else one._replace(name=f"{one.model}.{one.name}") for one in held]
     states = [gradient_of(one.tensor) for one in held]
     found: dict[str, Any] = {"parameters": len(held)}
-    models = tuple(dict.fromkeys(one.model for one in held if one.model))
     if models:
         found["models"] = models
     found["gradients"] = tuple(
@@ -118,16 +120,22 @@ def _norms(held: list[Held], grads: list[Any]) -> dict[str, Any]:
     if not known:
         return {}
 
-    def together(norms: Any) -> float:
-        return math.sqrt(math.fsum(norm * norm for _, norm in norms))
+    by_module: dict[str, list[float]] = {}
+    by_group: dict[int, list[float]] = {}
+    for one, norm in known:
+        by_module.setdefault(one.name.rpartition(".")[0], []).append(norm)
+        by_group.setdefault(one.group, []).append(norm)
+    found: dict[str, Any] = {
+        "grad_norm": _together([norm for _, norm in known]),
+        "module_norms": tuple((path, _together(norms)) for path, norms in by_module.items()),
+    }
+    if held[-1].group:
+        found["group_norms"] = tuple((number, _together(norms)) for number, norms in by_group.items())
+    return found
 
-    def module(pair: tuple[Held, float]) -> str:
-        return pair[0].name.rpartition(".")[0]
 
-    by_module = [(path, together(list(pairs))) for path, pairs in groupby(known, module)]
-    by_group = [together(list(pairs)) for _, pairs in groupby(known, lambda pair: pair[0].group)]
-    found: dict[str, Any] = {"grad_norm": together(known), "module_norms": tuple(by_module)}
-    return {**found, "group_norms": tuple(by_group)} if len(by_group) > 1 else found
+def _together(norms: list[float]) -> float:
+    return math.sqrt(math.fsum(norm * norm for norm in norms))
 
 
 def _before(optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], recorder: Any) -> Any:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..analyses.trainsteps import EVAL, PHASES, TRAIN
+from ..analyses.phasetimes import PHASES
+from ..analyses.trainsteps import EVAL, TRAIN
 from ..calls import Step
 from ..values import Dim
 from .headline import many, seconds
