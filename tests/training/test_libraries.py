@@ -1,4 +1,4 @@
-"""`Trainer` and `accelerate`: steps with numbers worked out by hand, and the very weights of untraced runs."""
+"""`Trainer` and `accelerate`: steps with numbers worked out by hand, and the weights of untraced runs."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ def test_a_step_that_a_scheduler_holds_since_before_the_trace_is_seen(name: str)
     assert all(call.call_site is not None and call.call_site.file == __file__ for call in found)
     assert found[0].file is not None and found[0].file.endswith(f"torch/optim/{name.lower()}.py")
     steps = trace.steps()
-    assert all(step.times["optimizer"] > found[0].duration and step.times["scheduler"] > 0 for step in steps)
+    for call, step in zip(found, steps, strict=True):
+        assert step.times["optimizer"] > call.duration and step.times["scheduler"] > 0
 
 
 def test_a_scheduler_made_in_the_trace_leaves_one_call_and_works_on_afterwards() -> None:
