@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
 from torch import nn
 from transformers import (
     BertConfig,
@@ -25,6 +28,20 @@ from transformers import (
 import tracelab
 
 from .loops import phases, rows, same_weights
+
+
+@pytest.fixture(autouse=True)
+def no_accelerator_before_or_after() -> Iterator[None]:
+    """accelerate keeps what it found out about the process for good; other tests want to choose anew."""
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)
+    GradientState._reset_state()
+
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 
@@ -182,11 +199,7 @@ def test_an_encoder_decoder_step_is_one_step() -> None:
 
 
 def accelerated(accumulate: int) -> nn.Module:
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState, GradientState
-
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
+    forget()
     accelerator = Accelerator(cpu=True, gradient_accumulation_steps=accumulate)
     model = bert()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
