@@ -309,6 +309,50 @@ def test_threads_train_side_by_side() -> None:
         assert own == [0, 1, 2, 3, 4]
 
 
+def test_batches_of_a_loop_are_known_by_their_collators_one_ahead() -> None:
+    """Of two batches of one shape 1/4 and 1/2 is padding; the second is made before the first is used."""
+    trace = looking_ahead()
+    made = [call.id for call in trace.find("collate")]
+    for row, share in zip(made, (0.25, 0.5), strict=True):
+        trace.columns.facts[row] = {"padding_share": share}
+    assert rows(trace.steps(), "padding_share") == [(0.25,), (0.5,)]
+
+
+def collate() -> dict[str, torch.Tensor]:
+    """A batch; what it says of padding is put in by the test."""
+    return {"input_ids": torch.ones(6, 4)}
+
+
+def looking_ahead() -> tracelab.Trace:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with tracelab.trace(
+        collate, net, nn.Sequential, torch.optim.Optimizer, "torch.autograd:backward"
+    ) as trace:
+        batches = [collate(), collate()]
+        for batch in batches:
+            model(batch["input_ids"]).sum().backward()
+            optimizer.step()
+    return trace
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_evaluation_between_the_only_two_steps(number: int) -> None:
+    """There is nothing to compare a single step with; a line that comes five times is a loop of its own."""
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with tracelab.trace() as trace:
+        loss_of(model).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for _ in range(number):
+                model(X[:2])
+        model(X).sum().backward()
+        optimizer.step()
+    found = phases(trace)
+    assert found == (["train", *["eval"] * 5, "train"] if number == 5 else ["train", "train"])
+
+
 def test_inference_has_no_steps() -> None:
     model = net()
     with tracelab.trace() as trace:

@@ -169,6 +169,9 @@ class Scan:
         common = counted[0]
         for counts in counted[1:]:
             common &= counts
+        if len(parts) == 1:  # nothing to compare with: a line that comes again and again is a loop of its own
+            last = self._line(parts[0].forwards[-1])
+            common = Counter({line: n for line, n in common.items() if n == 1 or line == last})
         for part in parts:
             left = Counter(common)
             kept = []

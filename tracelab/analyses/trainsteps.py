@@ -27,6 +27,7 @@ from .training import (
     LOSS,
     OPTIMIZER,
     SCALER,
+    TRAININGS,
     WORTH,
     Stretch,
     rows_above,
@@ -34,7 +35,6 @@ from .training import (
 )
 
 TRAIN, EVAL = "train", "eval"
-_COLLATED = ("input_ids", "input_values", "input_features", "pixel_values", "inputs_embeds")
 
 
 def training_steps(trace: Trace) -> list[Step]:
@@ -44,6 +44,7 @@ def training_steps(trace: Trace) -> list[Step]:
     reader = _Reader(trace, roots)
     made = [step for stretch in found for step in reader.steps_of(stretch)]
     made.sort(key=lambda step: step.call.id)
+    made = list(_with_collated(trace, made))
     return _numbered(list(_accumulating(made)))
 
 
@@ -235,6 +236,27 @@ class _Reader:
                 return call.error or call.status
         alone = stretch.ender is None and BACKWARD in stretch.seen
         return "no optimizer step" if alone and self._has_optimizer else None
+
+
+def _with_collated(trace: Trace, steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps; where none says how much of its batch is padding, as the collator of that batch has told.
+
+    Batches are collated ahead of their steps and used in that order: each step takes the first one of its
+    shape that no other step has taken.
+    """
+    columns, waiting = trace.columns, dict[object, list[tuple[int, float]]]()
+    for row in sorted(row for row, facts in columns.facts.items() if "padding_share" in facts):
+        call = Call(trace, row)
+        share, output = columns.facts[row]["padding_share"], call.output
+        fields = output.fields if isinstance(output, ContainerSpec) else ()
+        made = main_input({str(name): spec for name, spec in fields})
+        if made is not None and call.function not in (*EVALUATIONS, *TRAININGS):
+            waiting.setdefault(made.shape, []).append((row, share))
+    for step in steps:
+        ready = waiting.get(step.input, [])
+        if ready and "padding_share" not in step.facts and ready[0][0] < step.call.id:
+            step = replace(step, facts={**step.facts, "padding_share": ready.pop(0)[1]})
+        yield step
 
 
 def _accumulating(steps: Sequence[Step]) -> Iterator[Step]:
