@@ -35,7 +35,7 @@ class Family:
     """A base class, written `"torch:nn.Module"`, and the methods of its family that are traced.
 
     The base may be a loaded module instead, `"torch:autograd"`, and the names functions that are called as
-    its attributes.  `through`: see `Target`.
+    its attributes.  `through`, `stands_in`: see `Target`.
     `names` may end in `*`.  `subclasses=False` takes the base class alone.  `by_object`: the objects are
     modules, so each has a path of its own.  `tells`: for a method name, what to derive from its calls.
     """
@@ -47,6 +47,7 @@ class Family:
     by_object: bool = False
     tells: Mapping[str, Tells] = field(default_factory=dict)
     through: tuple[str, ...] = ()
+    stands_in: bool = True
 
     def names_in(self, cls: type) -> list[str]:
         """The names of this family that `cls` itself has, whatever stands there."""
@@ -138,6 +139,7 @@ class Families:
                     bound=bound,
                     tells=family.tells.get(name),
                     through=family.through,
+                    stands_in=family.stands_in,
                 )
             )
             self._targets.append(target)

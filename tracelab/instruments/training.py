@@ -96,10 +96,22 @@ FAMILIES = (
     Family("torch:nn.utils", _CLIPPING, "function", tells=_CLIPS),
     Family("torch:nn.utils.clip_grad", _CLIPPING, "function", tells=_CLIPS),
     Family("torch:nn.Module", ("zero_grad",), by_object=True),
-    Family("torch:optim.Optimizer", ("zero_grad",)),
-    Family("torch:optim.Optimizer", ("step",), "optimizer", tells={"step": GRADIENTS}, through=THROUGH),
-    Family("torch:optim.lr_scheduler.LRScheduler", ("step",)),
-    Family("torch:amp.GradScaler", ("scale", "unscale_", "step", "update"), tells={"scale": _LOSS}),
+    Family("torch:optim.Optimizer", ("zero_grad",), stands_in=False),
+    Family(
+        "torch:optim.Optimizer",
+        ("step",),
+        "optimizer",
+        tells={"step": GRADIENTS},
+        through=THROUGH,
+        stands_in=False,
+    ),
+    Family("torch:optim.lr_scheduler.LRScheduler", ("step",), stands_in=False),
+    Family(
+        "torch:amp.GradScaler",
+        ("scale", "unscale_", "step", "update"),
+        tells={"scale": _LOSS},
+        stands_in=False,
+    ),
     Family(
         base="transformers.trainer:Trainer",
         names=(

@@ -47,6 +47,8 @@ class Target:
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
     `bound`: the first argument is `self`.  `tells`: what an instrument derives from each call.
     `through`: ends of names of files whose functions only hand on: the place of a call is above them.
+    `stands_in`: dynamo takes the wrapper for the original.  Of a method that it is given bound to an object
+    which is no module it would lose the object, so there it has to leave the wrapper alone.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
     `impl`: the `Module._call_impl` behind it, if it is torch's own `Module.__call__`, see `torch_call`.
     `general`: what is called where the hot path does not do, see `wrapper`.
@@ -63,6 +65,7 @@ class Target:
     bound: bool = True
     tells: Tells | None = None
     through: tuple[str, ...] = ()
+    stands_in: bool = True
     impl: Any = None
     general: Any = None
     wrapper: Any = None
