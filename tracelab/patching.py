@@ -163,6 +163,12 @@ class Patches:
                     if self._made.get(key) is patch:  # the trace may have ended in the meantime
                         patch.apply()
 
+    def take_out(self, holder: Any, name: str) -> bool:
+        """Undo a single patch, and forget it; returns whether it stood there."""
+        with self.lock:
+            patch = self._made.pop((id(holder), name), None)
+            return patch is not None and patch.undo()
+
     def undo_all(self) -> None:
         """Restore everything, last patch first; goes on to the end whatever a single one does."""
         with self.lock:

@@ -94,9 +94,7 @@ def prepared(_: Path) -> Wrapped:
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
-    AcceleratorState._reset_state(
-        reset_partial_state=True
-    )  # a process has one, and it may be an earlier test's
+    AcceleratorState._reset_state(reset_partial_state=True)  # a Trainer before may have chosen otherwise
     model = Accelerator(mixed_precision="bf16", cpu=True).prepare(llama())
     return _language(model, **{"": "LlamaForCausalLM", "lm_head": "Linear"})
 

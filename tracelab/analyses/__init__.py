@@ -2,6 +2,8 @@
 
     loops     which pass of which decoding loop each call belongs to
     steps     the prefill and decode steps of `generate`, one row a step
+    training  which calls make up a step of training; `trainsteps` has the rows, `phasetimes` their times
+    everystep both kinds of steps, as a trace gives them
     outline   the folded call tree, as lines that a renderer can draw
     budget    which of these lines fit on one screen
     losses    what each loss was computed from, counted, ignored and divided by

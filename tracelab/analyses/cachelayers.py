@@ -13,7 +13,7 @@ from .loops import PREFILL
 
 def layers_of(step: Step) -> list[CacheLayer]:
     """The layers of the self-attention cache after `step`, first to last; empty where that is not known."""
-    for call in step.loop.children:
+    for call in step.loop.children if step.loop else ():
         if call.function == PREFILL:
             found: list[CacheLayer] = []
             for count, kind, keys, values, dtype, size, held, window in call.facts.get("cache_layers", ()):

@@ -56,7 +56,7 @@ def _is_part(site: Site, whole: Site) -> bool:
 
 def _step(trace: Trace, call: Call, generate: Call) -> Step:
     inputs = call.inputs
-    fed, output, mask = _main(inputs), first(call.output, TensorSpec), inputs.get("attention_mask")
+    fed, output, mask = main_input(inputs), first(call.output, TensorSpec), inputs.get("attention_mask")
     return Step(
         index=NO_INDEX,
         phase="encode",
@@ -69,7 +69,8 @@ def _step(trace: Trace, call: Call, generate: Call) -> Step:
     )
 
 
-def _main(inputs: dict[str, Spec]) -> TensorSpec | None:
+def main_input(inputs: dict[str, Spec]) -> TensorSpec | None:
+    """The tensor that carries the data: ids or features by their names, else whatever comes first."""
     named = [inputs[name] for name in (*SOURCES, *INPUTS) if name in inputs]
     tensors = [spec for spec in (*named, *inputs.values()) if isinstance(spec, TensorSpec)]
     return tensors[0] if tensors else None

@@ -25,7 +25,8 @@ def generations(trace: Trace) -> list[Generation]:
 def _all(trace: Trace) -> list[Generation]:
     by_loop: dict[int, list[Step]] = {}
     for step in steps(trace):
-        by_loop.setdefault(step.loop.id, []).append(step)
+        if step.loop:
+            by_loop.setdefault(step.loop.id, []).append(step)
     return [_sum_up(trace, loop, by_loop.get(row, ())) for row, loop in sorted(passes(trace).loops.items())]
 
 

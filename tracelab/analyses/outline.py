@@ -56,8 +56,9 @@ class Outline:
         """The steps of each loop by their index."""
         found: dict[int, dict[int, Step]] = {row: {} for row in passes(self.trace).loops}
         for step in steps(self.trace):
-            if step.loop.id in found and not step.facts.get("compiled"):  # an encode step has no loop
-                found[step.loop.id][step.index] = step
+            row = -1 if step.loop is None else step.loop.id
+            if row in found and not step.facts.get("compiled"):  # an encode step has no loop
+                found[row][step.index] = step
         return found
 
     # --- lines ----------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def steps(trace: Trace) -> list[Step]:
 
 def step(trace: Trace, index: int, loop: int = 0) -> Step:
     """The step with an index, of the loop that began first unless told; IndexError if there is none."""
-    found = {one.loop.id: one.loop for one in steps(trace) if one.phase != "encode"}
+    found = {one.loop.id: one.loop for one in steps(trace) if one.phase != "encode" and one.loop}
     loops = [found[row] for row in sorted(found)]
     if not -len(loops) <= loop < len(loops):
         raise IndexError(f"there is no loop {loop!r}: this trace has {len(loops)}, counted from 0")
@@ -70,7 +70,7 @@ def rows_in_step(trace: Trace, index: int) -> list[int]:
 def unseen_passes(trace: Trace) -> int:
     """How many passes of decoding loops left no model call: compiled, or dropped."""
     scan, columns = passes(trace), trace.columns
-    seen = {(step.loop.id, step.index) for step in steps(trace)}
+    seen = {(step.loop.id, step.index) for step in steps(trace) if step.loop}
     passed = {(row, scan.index_of[child]) for row in scan.loops for child in columns.children_of(row)}
     return len({one for one in passed if one[1] >= 0} - seen)
 

@@ -25,7 +25,7 @@ def tokens(trace: Trace, k: int = 3) -> Choices:
         raise ValueError(f"k={k!r} is not possible; it is a number of scores from 1 to {KEPT}")
     if not trace.meta.get("options", {}).get("values"):
         raise ValueError("tokens() needs scores, and this trace kept none: record with trace(values=True)")
-    by_pass = {(step.loop.id, step.index): step for step in steps(trace)}
+    by_pass = {(step.loop.id, step.index): step for step in steps(trace) if step.loop}
     found = Choices()
     for loop in passes(trace).loops.values():
         seen: Counter[int] = Counter()

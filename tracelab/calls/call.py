@@ -67,7 +67,7 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """module, method, function or loss; files of later versions may hold backward, optimizer, line."""
+        """module, method, function, loss, backward or optimizer; files of later versions may hold line."""
         return self.site.kind
 
     @property

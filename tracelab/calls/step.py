@@ -35,7 +35,7 @@ class CacheLayer:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pass of an outer loop: a prefill or decode step of `generate`, or the encoder's run before them.
+    """One pass of an outer loop: a step of `generate`, the encoder's run before them, or a step of training.
 
     `loop`: the call of the decoding loop that the step belongs to; of an encode step the `generate` that
     called the encoder, and its `index` is -1.  `call`: the model call of the step; where a compiled model
@@ -46,12 +46,21 @@ class Step:
     `cross_length`: positions in the cross-attention cache.  `tokens` are the ids that went in and `chosen`
     for each row the ids that came out of the step, both only where values were kept.  `finished`: rows that
     are finished after the step.  `duration`: seconds that `call` took.  None: not there, or not known.
+
+    A step of training (`train`) is all from its first forward, which is `call`, to the end of the optimizer
+    that uses its gradients, and so is its `duration`; `eval` is one forward of a model that is trained in the
+    same trace, or that a `Trainer` evaluates.  `index` counts each of the two by itself, `loop` is the call
+    around them, if any.  `times`: seconds in `forward`, `loss`, `backward`, `clip`, `optimizer`, `scheduler`
+    and `zero_grad`.
+    `facts` may have `loss` (as it was given to backward; with gradient accumulation one for each batch),
+    `learning_rate`, `grad_norm`, `padding_share`, `accumulated` (k of n batches), `without_gradient`,
+    `skipped`, `closure`, `recomputed`, `ended`.
     """
 
     index: int
     phase: str
     call: Call
-    loop: Call
+    loop: Call | None
     input: tuple[Dim, ...] | None = None
     positions: tuple[int, int] | None = None
     mask: tuple[Dim, ...] | None = None
@@ -64,6 +73,7 @@ class Step:
     finished: int | None = None
     duration: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+    times: Mapping[str, float] = field(default_factory=dict)
 
     def cache(self) -> list[CacheLayer]:
         """The layers of the self-attention cache after the step; empty where they were not recorded."""

@@ -26,8 +26,8 @@ from .step import Step
 ANSWERS = {
     "find": "tracelab.query:find",
     "count": "tracelab.query:count",
-    "steps": "tracelab.analyses.steps:steps",
-    "step": "tracelab.analyses.steps:step",
+    "steps": "tracelab.analyses.everystep:steps",
+    "step": "tracelab.analyses.everystep:step",
     "generations": "tracelab.analyses.generations:generations",
     "tokens": "tracelab.analyses.tokens:tokens",
     "heads": "tracelab.analyses.heads:heads",
@@ -181,11 +181,11 @@ class Trace:
         return self._ask("count", pattern)  # type: ignore[no-any-return]
 
     def steps(self) -> list[Step]:
-        """The steps of generation (encode, prefill, decode, draft, verify) of every loop, in start order."""
+        """The steps of generation (encode, prefill, decode, draft, verify) and of training (train, eval)."""
         return self._ask("steps")  # type: ignore[no-any-return]
 
     def step(self, index: int, loop: int = 0) -> Step:
-        """The step with this index in a decoding loop (the first one); negative: from the end."""
+        """The step with this index in the first decoding loop, or of training; negative: from the end."""
         return self._ask("step", index, loop)  # type: ignore[no-any-return]
 
     def generations(self) -> list[Generation]:

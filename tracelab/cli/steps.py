@@ -1,4 +1,4 @@
-"""`tracelab steps`: the steps of generation in a trace file, for eyes or for another program."""
+"""`tracelab steps`: the steps of generation and training in a trace file, for eyes or for another program."""
 
 from __future__ import annotations
 

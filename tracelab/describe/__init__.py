@@ -10,6 +10,7 @@
     contents     what stands in a tensor, for facts
     counts       how often a number stands in it, for facts about batches
     labels       what a loss counts in its labels, for facts
+    numbers      single numbers and norms that stand in tensors, for facts
     cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
@@ -34,6 +35,7 @@ from .counts import how_many, is_array, sizes_of
 from .describer import Describer
 from .habits import Habit, Kin, not_kept
 from .labels import count_labels, number_in
+from .numbers import gradient_of, norm_of, share_of_zeros, value_in
 from .readers import never
 from .reflection import (
     class_name,
@@ -60,6 +62,7 @@ __all__ = [
     "dict_of_class",
     "dtype_of",
     "file_name",
+    "gradient_of",
     "home",
     "home_of_function",
     "how_many",
@@ -71,9 +74,12 @@ __all__ = [
     "mro_of",
     "named",
     "never",
+    "norm_of",
     "not_kept",
     "number_in",
     "shape_of",
+    "share_of_zeros",
     "sizes_of",
     "true_rows",
+    "value_in",
 ]

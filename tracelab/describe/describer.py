@@ -48,7 +48,7 @@ class Describer:
         self.keys: Table[tuple[Make, Any]] = Table()
         self.calls: Table[tuple[Any, ...]] = Table()
         self.keeps_values = values
-        self._stats = stats
+        self.keeps_stats = stats
         self._constants: dict[int, int] = {}
         rebuilder = Rebuilder(self.keys, self.calls, self._constants)
         self._meanings = Meanings(self.keys, self.calls, self._constants)
@@ -67,7 +67,7 @@ class Describer:
         torch: Any = sys.modules.get("torch")
         if torch is None or not hasattr(torch, "_C") or not hasattr(torch, "nn"):
             return
-        if not self.keeps_values and not self._stats:
+        if not self.keeps_values and not self.keeps_stats:
             self.plain = torch.Tensor
         self.modes = torch._C._len_torch_function_stack
         self._guard = torch._C.DisableTorchFunction
@@ -206,7 +206,7 @@ class Describer:
         return lambda value, depth, left: number
 
     def _any_tensor(self, value: Any, depth: int, left: Left) -> int:
-        return self._ready(tensor_spec(value, stats=self._stats, values=self.keeps_values))
+        return self._ready(tensor_spec(value, stats=self.keeps_stats, values=self.keeps_values))
 
     def _scalar(self, value: Any, depth: int, left: Left) -> int:
         if isinstance(value, int) and value.bit_length() > MAX_BITS:

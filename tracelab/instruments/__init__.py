@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import batches, generation, loading, losses, modules, pipelines, tables, tokenizers
+from . import batches, generation, loading, losses, modules, pipelines, tables, tokenizers, training
 from .attachment import Attachment
 from .families import Family
 from .followed import Root, resolve
@@ -19,6 +19,7 @@ FAMILIES: tuple[Family, ...] = (
     *tables.FAMILIES,
     *loading.FAMILIES,
     *losses.FAMILIES,
+    *training.FAMILIES,
 )
 
 FUNCTIONS: tuple[Functions, ...] = (*losses.FUNCTIONS, *pipelines.FUNCTIONS)

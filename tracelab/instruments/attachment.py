@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
 from ..recorder import Recorder, active
-from . import checkpoints, compiled
+from . import checkpoints, compiled, stepping
 from .families import Families, Family
 from .followed import Root
 from .functions import Codes, Functions
@@ -75,6 +75,7 @@ class Attachment:
             self.codes.attach()
         compiled.attach(self.patches)
         checkpoints.attach(self.patches)
+        stepping.attach(self.patches, self.families)
 
     def _arrived(self, name: str) -> None:
         with self.patches.lock:

@@ -34,8 +34,10 @@ _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 class Family:
     """A base class, written `"torch:nn.Module"`, and the methods of its family that are traced.
 
-    A base may be a module too, `"transformers.data.data_collator:"`: then it is functions of that module.
+    A base may be a module too, `"transformers.data.data_collator:"` or `"torch:autograd"`: then the names are
+    functions that are called as its attributes.
 
+    `through`, `stands_in`: see `Target`.
     `names` may end in `*`.  `subclasses=False` takes the base class alone.  `by_object`: the objects are
     modules, so each has a path of its own.  `tells`: for a method name, what to derive from its calls.
     `called`: the name that its calls go by, where a user knows another one than the name that is patched.
@@ -48,6 +50,8 @@ class Family:
     by_object: bool = False
     tells: Mapping[str, Tells] = field(default_factory=dict)
     called: str = ""
+    through: tuple[str, ...] = ()
+    stands_in: bool = True
 
     def names_in(self, cls: type) -> list[str]:
         """The names of this family that `cls` itself has, whatever stands there."""
@@ -93,7 +97,7 @@ class Families:
                 self._adopt_functions(base, family)
                 continue
             self._adopt(base, family)
-            if family.subclasses:
+            if family.subclasses and isinstance(base, type):
                 for cls in subclasses_of(base):
                     self._adopt(cls, family)
                 self._patches.add(base, "__init_subclass__", self._telling(base))
@@ -119,7 +123,12 @@ class Families:
         kind = "method" if isinstance(holder, type) else "function"
         self._patch(holder, name, Family("", (name,), kind, by_object=hasattr(holder, "forward")))
 
-    def _adopt(self, cls: type, family: Family) -> None:
+    def _adopt(self, cls: type | ModuleType, family: Family) -> None:
+        if isinstance(cls, ModuleType):
+            for name in family.names:
+                if can_wrap(vars(cls).get(name)):
+                    self._patch(cls, name, family)
+            return
         for name in self._defined[id(family)].names(cls):
             if can_wrap(dict_of_class(cls).get(name)):  # a placeholder may become a method
                 self._patch(cls, name, family)
@@ -145,6 +154,8 @@ class Families:
                     by_object=(family.by_object and bound) or isinstance(raw, classmethod),
                     bound=bound,
                     tells=family.tells.get(name),
+                    through=family.through,
+                    stands_in=family.stands_in,
                 )
             )
             self._targets.append(target)

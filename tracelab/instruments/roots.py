@@ -73,6 +73,16 @@ class Roots:
         self._roots.append(weakref.ref(root))
         self._walk(root, label)
 
+    def known(self) -> list[tuple[str, Any]]:
+        """The root models that are alive, with the labels that they have by now."""
+        found = []
+        for reference in self._roots:
+            root = reference()
+            stand = None if root is None else self._lookup(root)
+            if stand is not None and stand.path == "":
+                found.append((self._label(stand.root), root))
+        return found
+
     def settle(self, site: Site) -> Site:
         """`site` with the root and path that hold now that all roots are known."""
         hops = 0

@@ -22,11 +22,11 @@
 from __future__ import annotations
 
 from . import active
-from .general import general
+from .general import general, reporter
 from .price import price_of_a_call
 from .recorder import Recorder
 from .target import Facts, Locator, Target, Tells
-from .tracebacks import hide_our_lines, original_of, stub, unseen
+from .tracebacks import hide_our_lines, is_ours, original_of, stub, unseen
 from .wrapper import wrap
 
 __all__ = [
@@ -38,8 +38,10 @@ __all__ = [
     "active",
     "general",
     "hide_our_lines",
+    "is_ours",
     "original_of",
     "price_of_a_call",
+    "reporter",
     "stub",
     "unseen",
     "wrap",

@@ -11,6 +11,7 @@ import functools
 import sys
 from collections.abc import Callable
 from sys import _getframe as frame_above
+from types import FrameType
 from typing import Any
 
 from . import active
@@ -64,7 +65,9 @@ def reporter(
                     if len(told) > 1:
                         proceed = reporter(target, original, told[1:], nth + 1)
                     try:
-                        caller = frame_above(up)
+                        caller: FrameType | None = frame_above(up)
+                        while caller is not None and caller.f_code.co_filename.endswith(target.through):
+                            caller = caller.f_back
                     except ValueError:  # no Python frame made this call
                         caller = None
                     entered = recorder.enter(target, self, args, kwargs, caller)

@@ -136,7 +136,7 @@ class Recorder:
         if ask is None or not self.listens(target):
             return
         try:
-            facts = ask(*about, self.describer.keeps_values)
+            facts = ask(*about, self if target.asks_more else self.describer.keeps_values)
             if facts:
                 key = repr(facts)  # of plain numbers and words; what repeats at each step is stored once
                 number = self.facts.numbers.get(key)

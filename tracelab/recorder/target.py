@@ -18,13 +18,15 @@ class Tells:
 
     `before` is asked at entry, for self, the arguments, and whether values are kept; `after` at the return,
     for the result too; `failed`, when an exception leaves the call, for that.  `of_values`: all are asked
-    only where values are kept.
+    only where values are kept.  `of_recorder`: in place of whether values are kept they are told which
+    recorder asks, whose roots and options they need.
     """
 
-    before: Callable[[Any, tuple[Any, ...], dict[str, Any], bool], Facts] | None = None
-    after: Callable[[Any, tuple[Any, ...], dict[str, Any], Any, bool], Facts] | None = None
+    before: Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Facts] | None = None
+    after: Callable[[Any, tuple[Any, ...], dict[str, Any], Any, Any], Facts] | None = None
     of_values: bool = False
     failed: Callable[[Any, tuple[Any, ...], dict[str, Any], Exception, bool], Facts] | None = None
+    of_recorder: bool = False
 
 
 class Locator(Protocol):
@@ -46,6 +48,9 @@ class Target:
 
     `by_object`: sites differ from object to object (modules have paths), not only from class to class.
     `bound`: the first argument is `self`.  `tells`: what an instrument derives from each call.
+    `through`: ends of names of files whose functions only hand on: the place of a call is above them.
+    `stands_in`: dynamo takes the wrapper for the original.  Of a method that it is given bound to an object
+    which is no module it would lose the object, so there it has to leave the wrapper alone.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
     `impl`: the `Module._call_impl` behind it, if it is torch's own `Module.__call__`, see `torch_call`.
     `general`: what is called where the hot path does not do, see `wrapper`.
@@ -61,8 +66,15 @@ class Target:
     by_object: bool = False
     bound: bool = True
     tells: Tells | None = None
+    through: tuple[str, ...] = ()
+    stands_in: bool = True
     impl: Any = None
     general: Any = None
     wrapper: Any = None
     retired: bool = False
     book: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def asks_more(self) -> bool:
+        """Whether what it tells depends on the recorder."""
+        return self.tells is not None and self.tells.of_recorder

@@ -73,8 +73,10 @@ def is_usual(cls: type, impl: Any) -> bool:
     `impl`: what `_call_impl` was; somebody may have put another one there since.  A `forward` that is no
     function may do anything when torch looks it up, and at another line than where torch calls it.
     """
+    if impl is None:
+        return False
     module = sys.modules["torch.nn"].Module
-    if impl is None or dict_of_class(module).get("_call_impl") is not impl:
+    if dict_of_class(module).get("_call_impl") is not impl:
         return False
     # By identity: a metaclass may answer `==` itself, and in the hot path also `type(self)._call_impl`.
     own = [above for above in mro_of(cls) if above is not module and above is not object]

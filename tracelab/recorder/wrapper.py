@@ -44,7 +44,8 @@ def wrap(target: Target) -> Call:
     if not target.bound:
         return general(target)
     target.impl = torch_call.known_impl(target.original) if target.kind == "module" else None
-    return standing_in(functools.wraps(target.original)(unseen(_wrapper(target))), target.original)
+    made = functools.wraps(target.original)(unseen(_wrapper(target)))
+    return standing_in(made, target.original) if target.stands_in else made
 
 
 def _wrapper(target: Target) -> Call:

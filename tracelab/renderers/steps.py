@@ -1,4 +1,4 @@
-"""The table of generation steps, and below it what a whole loop says.
+"""The table of steps, and below it what a whole loop says.
 
     step  phase    input     at      cache         cross  logits    time
     -     encode   [1,80,100] -      -             -      -         3.1 ms
@@ -13,7 +13,7 @@ before and after the step, `cross` the positions in the cross-attention cache.  
 in any row is left out.  Steps that follow one rule share a row; their time is the mean.  Where there are
 several loops (windows of audio, drafts of an assistant), each row says which loop it is of, and of which
 model or window: `1 again` is another attempt at the first 30 seconds.  Loops of two threads stand one
-behind the other.
+behind the other.  What is said of steps of training stands in `training`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ..analyses.repeats import Sizes, stretches, summary
 from ..analyses.steps import unseen_passes
 from ..calls import Call, Step, Trace
 from ..values import Dim
+from . import training
 from .clean import clean
 from .generations import lines_about
 from .glyphs import to_ascii
@@ -33,8 +34,11 @@ from .guest import Table, Text
 from .headline import many, seconds
 from .screen import Screen
 from .theme import STYLES
+from .training import is_training, lines_about_training
 
-NO_STEPS = "No generation step was recorded: no decoding loop of transformers ran inside the trace."
+NO_STEPS = (
+    "No generation step was recorded: no decoding loop of transformers ran inside the trace, and no training."
+)
 NOTHING = "-"
 MOST = 18
 """Rows of a folded table; what is between the first and the last of more is counted."""
@@ -60,7 +64,8 @@ def show_steps(
         screen.write_table(table(steps, fold, screen.page.ascii))
     elif not unseen:
         screen.write([screen.page.words(NO_STEPS, "note")])
-    screen.write(screen.page.words(line, "note") for line in lines_about(trace, screen.page.width))
+    below = [*lines_about_training(steps), *lines_about(trace, screen.page.width)]
+    screen.write(screen.page.words(line, "note") for line in below)
     if unseen:
         words = f"{many(unseen, 'step')} more: no model call was recorded in them (compiled or dropped)"
         screen.write([screen.page.words(words, "warning")])
@@ -92,22 +97,28 @@ def table(steps: Sequence[Step], fold: bool = True, ascii: bool = False) -> Tabl
 
 
 def _columns(steps: Sequence[Step]) -> list[Column]:
-    found = {step.loop.id: step.loop for step in steps if step.phase != "encode"}
+    generated = [step for step in steps if step.phase != "encode" and not is_training(step)]
+    found = {step.loop.id: step.loop for step in generated if step.loop}
     loops = [found[row] for row in sorted(found)]
-    several, models = len(loops) > 1, len({loop.root for loop in loops}) > 1
+    trained = {step.call.root for step in steps if is_training(step)}
+    several, models = len(loops) > 1, len({loop.root for loop in loops}) > 1 or len(trained) > 1
     return [
         Column("loop", lambda run: _loop(run[0], loops) if several else NOTHING),
-        Column("model", lambda run: (run[0].loop.root or NOTHING) if models else NOTHING),
+        Column("model", lambda run: _model(run[0]) if models else NOTHING),
         Column("window", lambda run: _window(run[0]) if several else NOTHING),
         Column("step", _number, True),
         Column("phase", _phase, True),
-        Column("input", lambda run: _shape([step.input for step in run]), True),
+        Column("input", lambda run: _batches(run, [step.input for step in run]), True),
         Column("tokens", lambda run: _ids(run, [step.tokens for step in run])),
         Column("at", _places),
-        Column("mask", lambda run: _shape([step.mask for step in run])),
+        Column("mask", lambda run: _batches(run, [step.mask for step in run])),
         Column("cache", _cache),
         Column("cross", lambda run: _size([step.cross_length for step in run])),
-        Column("logits", lambda run: _shape([step.logits for step in run])),
+        Column("logits", lambda run: _batches(run, [step.logits for step in run])),
+        Column("loss", training.loss),
+        Column("grad norm", training.gradient),
+        Column("rate", training.rate),
+        Column("padding", training.padding),
         Column("chosen", lambda run: _ids(run, [_flat(step.chosen) for step in run])),
         Column("batch", _batch),
         Column("finished", _finished),
@@ -122,7 +133,8 @@ def _by_thread(trace: Trace) -> list[Step]:
     first: dict[int, int] = {}
     for step in steps:
         lane = thread[step.call.id]
-        first[lane] = min(step.loop.id, first.get(lane, step.loop.id))
+        row = (step.loop or step.call).id
+        first[lane] = min(row, first.get(lane, row))
     return sorted(steps, key=lambda step: (first[thread[step.call.id]], step.call.id))
 
 
@@ -141,13 +153,17 @@ def _runs(steps: Sequence[Step]) -> list[Run]:
         if stop < len(steps) and _alike(steps[stop - 1], steps[stop]):
             continue
         group = steps[start:stop]
-        runs += [group[first:last] for first, last in stretches([_sizes(step) for step in group])]
+        if is_training(group[0]):
+            runs.append(group)
+        else:
+            runs += [group[first:last] for first, last in stretches([_sizes(step) for step in group])]
         start = stop
     return runs
 
 
 def _alike(one: Step, other: Step) -> bool:
     same = one.loop == other.loop and one.phase == other.phase and one.index + 1 == other.index
+    same = same and (not is_training(one) or one.call.root == other.call.root)
     return same and _remarks(one) == _remarks(other) and _known(one) == _known(other)
 
 
@@ -169,7 +185,15 @@ def _sizes(step: Step) -> Sizes:
 
 
 def _loop(step: Step, loops: Sequence[Call]) -> str:
-    return NOTHING if step.phase == "encode" else str(loops.index(step.loop) + 1)
+    return str(loops.index(step.loop) + 1) if step.loop in loops else NOTHING
+
+
+def _model(step: Step) -> str:
+    return (step.call if is_training(step) or step.loop is None else step.loop).root or NOTHING
+
+
+def _batches(run: Run, shapes: Sequence[tuple[Dim, ...] | None]) -> str:
+    return training.shape(shapes) if is_training(run[0]) else _shape(shapes)
 
 
 def _window(step: Step) -> str:
@@ -224,7 +248,7 @@ def _time(run: Run) -> str:
 
 def _note(run: Run) -> str:
     facts = run[0].facts
-    notes = []
+    notes = training.notes(run[0])
     if run[0].phase == "encode":
         output = f" → {_shape([facts['output']])}" if "output" in facts else ""
         notes.append(f"{run[0].call.path}{output}")

@@ -1,0 +1,1 @@
+"""Training: calls of its phases, gradients, and steps as rows."""
