@@ -28,7 +28,7 @@ ANSWERS = {
     "step": "tracelab.analyses.steps:step",
     "generations": "tracelab.analyses.generations:generations",
     "tokens": "tracelab.analyses.tokens:tokens",
-    "derived_facts": "tracelab.analyses.stopping:derived_facts",
+    "derived_facts": "tracelab.analyses.derived:derived_facts",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
     "rows_in_step": "tracelab.analyses.steps:rows_in_step",
@@ -190,7 +190,7 @@ class Trace:
         return self._ask("tokens", k)  # type: ignore[no-any-return]
 
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
-        """What is known of a `generate` from the calls below it."""
+        """What is known of a call from the calls below it."""
         return self._ask("derived_facts", call)  # type: ignore[no-any-return]
 
     def step_of(self, call: Call) -> int | None:

@@ -6,6 +6,7 @@
     caches       generation caches
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
+    encodings    what a tokenizer gave, for facts
     cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
@@ -27,6 +28,7 @@ from __future__ import annotations
 from .cachelayers import layers_of_cache
 from .contents import best, last_ids, true_rows
 from .describer import Describer
+from .encodings import Padding, encodings_of, fields_of, lengths_in, numbers_in, padding_in, texts_in
 from .habits import Habit, Kin, not_kept
 from .readers import never
 from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
@@ -37,18 +39,25 @@ __all__ = [
     "Describer",
     "Habit",
     "Kin",
+    "Padding",
     "Table",
     "best",
     "class_name",
     "dict_of_class",
+    "encodings_of",
+    "fields_of",
     "file_name",
     "home",
     "instance_dict",
     "last_ids",
     "layers_of_cache",
+    "lengths_in",
     "mro_of",
     "never",
     "not_kept",
+    "numbers_in",
+    "padding_in",
     "shape_of",
+    "texts_in",
     "true_rows",
 ]

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
@@ -25,9 +26,13 @@ from ..analyses.repeats import summary
 from ..calls import Call
 from ..events import UNKNOWN
 from .clean import clean
+from .encoded import phrase, warning
 
 _HELPERS_NAMED = 3
 """Helpers are named to give an idea of them; `--no-fold` lists them all."""
+
+_COMPARED = 8
+"""Of so many calls on one line it is looked at whether they say the same."""
 
 ENOUGH = "_StopRecomputationError"
 """What leaves a checkpointed forward that autograd runs again, once it has run far enough."""
@@ -75,6 +80,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
         parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
+    parts += _data_notes(outline, line)
     parts += _unusual(outline, line.rows[0])
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
@@ -147,6 +153,17 @@ def _loop_notes(outline: Outline, line: Line) -> list[Part]:
         if "=" in text:
             notes.append(Part(f"  batch {text}", "note"))
     return notes
+
+
+def _data_notes(outline: Outline, line: Line) -> list[Part]:
+    """What became of texts, sounds and images, where all calls of the line say the same."""
+    found = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED + 1)]
+    said = {(phrase(facts), warning(facts)) for facts in found}
+    if len(said) != 1 or len(found) > _COMPARED:
+        return []
+    words, odd = said.pop()
+    notes = [Part(f"  {clean(words)}", "note", rank=1)] if words else []
+    return notes + ([Part(f"  {clean(odd)}", "warning")] if odd else [])
 
 
 def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
