@@ -9,6 +9,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     again     what autograd has called
     call      one call, a view of one row
     step      one pass of an outer loop
+    tokenrow  one row of a batch, token by token
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
 """
@@ -23,6 +24,7 @@ from .comparison import Comparison, Difference
 from .generation import Generation
 from .quiet import quiet
 from .step import CacheLayer, Step
+from .tokenrow import Token, TokenBatch, TokenRow
 from .trace import ANSWERS, Calls, Trace
 
 __all__ = [
@@ -43,6 +45,9 @@ __all__ = [
     "Stage",
     "Step",
     "Times",
+    "Token",
+    "TokenBatch",
+    "TokenRow",
     "Trace",
     "bind",
     "inert",

@@ -20,6 +20,7 @@ from .choice import Choice
 from .columns import OPEN, Columns
 from .generation import Generation
 from .step import Step
+from .tokenrow import TokenBatch
 
 ANSWERS = {
     "find": "tracelab.query:find",
@@ -28,6 +29,7 @@ ANSWERS = {
     "step": "tracelab.analyses.steps:step",
     "generations": "tracelab.analyses.generations:generations",
     "tokens": "tracelab.analyses.tokens:tokens",
+    "token_batches": "tracelab.analyses.recordedbatch:token_batches",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
@@ -188,6 +190,13 @@ class Trace:
         k: how many of the highest scores are shown, at most 10.  ValueError unless values were kept.
         """
         return self._ask("tokens", k)  # type: ignore[no-any-return]
+
+    def token_batches(self) -> list[TokenBatch]:
+        """The batches that went into models (or else came out of collators and tokenizers), token by token.
+
+        BatchError where there is none, or where values were not kept.
+        """
+        return self._ask("token_batches")  # type: ignore[no-any-return]
 
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
         """What is known of a call from the calls below it."""

@@ -1,7 +1,7 @@
 """The command line: trace a script, look at a trace file, see a demo.
 
     tracelab run [-o FILE] SCRIPT ARGUMENTS...    tracelab show FILE       tracelab demo
-    tracelab run [-o FILE] -m MODULE ARGUMENTS... tracelab steps FILE
+    tracelab run [-o FILE] -m MODULE ARGUMENTS... tracelab steps FILE         tracelab batch FILE
 
 `COMMANDS` is the table of contents: a new command is one file in this folder, one row there.  What goes
 wrong on our side is one line on stderr that starts with `tracelab:`, and exit code 2.
@@ -19,10 +19,10 @@ import sys
 import click
 
 from ..errors import TracelabError
-from . import demo, run, show, steps
+from . import batch, demo, run, show, steps
 from .refusal import refuse
 
-COMMANDS = (run.run, show.show, steps.steps, demo.demo)
+COMMANDS = (run.run, show.show, steps.steps, batch.batch, demo.demo)
 """The commands, in the order of `tracelab --help`."""
 
 BROKEN_PIPE = 1

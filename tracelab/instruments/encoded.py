@@ -38,6 +38,9 @@ from .spelled import numbered, special_ends, spelled
 EACH = 64
 """Of so many texts each is looked at."""
 
+CUT = 16
+"""Of so many texts that were cut it is looked at how long they were: each look copies what was cut off."""
+
 _BACKENDS = {
     "TokenizersBackend": "rust",
     "PreTrainedTokenizerFast": "rust",
@@ -154,11 +157,11 @@ def _cut(encodings: list[Any], stride: int, single: bool) -> Facts:
         rest = encoding.overflowing
         if rest:
             cut.append((encoding, rest))
-            if len(cut) == EACH:  # each look copies what was cut off
+            if len(cut) == CUT:
                 break
     if not cut:
         return {"truncated": 0}
-    found: Facts = {"truncated" if len(cut) < EACH else "truncated_at_least": len(cut)}
+    found: Facts = {"truncated" if len(cut) < CUT else "truncated_at_least": len(cut)}
     if single:
         found["truncated_from"] = max(_before(encoding, rest, stride) for encoding, rest in cut)
     return found

@@ -2,6 +2,7 @@
 
     tokens, token_ids       one tuple for each row
     special_mask            1 for an id that the tokenizer added (padding is such an id too)
+    cut                     the end at which the text was cut, "" where it was not
     spans                   the letters in the text, "" for what was added
     added_tokens            (id, token) of the special tokens in rows of a backend that keeps no `Encoding`
 
@@ -29,11 +30,28 @@ def spelled(encodings: list[Any], given: Any, pair: Any, split: bool, texts: Seq
         "tokens": tuple(tuple(encoding.tokens[:TOKENS]) for encoding in kept),
         "token_ids": tuple(tuple(encoding.ids[:TOKENS]) for encoding in kept),
         "special_mask": tuple(tuple(encoding.special_tokens_mask[:TOKENS]) for encoding in kept),
+        "cut": tuple(map(_cut_end, kept)),
         "spans": tuple(
             _spans(encoding, *_sources(given, pair, text, split))
             for encoding, text in zip(kept, texts, strict=False)
         ),
     }
+
+
+def _cut_end(encoding: Any) -> str:
+    """The end at which a text was cut; what was cut off stands behind what is left, or before it."""
+    rest = encoding.overflowing
+    if not rest:
+        return ""
+    here, there = _begins(encoding), _begins(rest[0])
+    return "left" if here is not None and there is not None and there < here else "right"
+
+
+def _begins(encoding: Any) -> tuple[int, int] | None:
+    """The word and letter of the text at which an encoding begins."""
+    places = zip(encoding.word_ids, encoding.offsets, encoding.special_tokens_mask, strict=True)
+    found = ((-1 if word is None else word, start) for word, (start, _), added in places if not added)
+    return next(found, None)
 
 
 def numbered(tokenizer: Any, ids: Any) -> dict[str, Any]:
