@@ -72,8 +72,10 @@ def is_usual(cls: type, impl: Any) -> bool:
     `impl`: what `_call_impl` was; somebody may have put another one there since.  A `forward` that is no
     function may do anything when torch looks it up, and at another line than where torch calls it.
     """
+    if impl is None:
+        return False  # no module of torch's; torch itself may not be loaded
     module = sys.modules["torch.nn"].Module
-    if impl is None or dict_of_class(module).get("_call_impl") is not impl:
+    if dict_of_class(module).get("_call_impl") is not impl:
         return False
     if any(_OWN & dict_of_class(above).keys() for above in mro_of(cls) if above not in (module, object)):
         return False
