@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..calls import TokenBatch
+from ..describe import cut_end
 from ..errors import BatchError
 from .tokenrows import Known, Names, batch_of, checked
 
@@ -86,27 +87,11 @@ def _names(batch: Any, ids: Sequence[Sequence[int]]) -> list[Names | None]:
     if not isinstance(encodings, list) or len(encodings) != len(ids):
         return []
     return [
-        Names(tokens=encoding.tokens, special=encoding.special_tokens_mask, cut=_cut(encoding))
+        Names(tokens=encoding.tokens, special=encoding.special_tokens_mask, cut=cut_end(encoding) or None)
         if encoding.ids == list(row)
         else None
         for encoding, row in zip(encodings, ids, strict=True)
     ]
-
-
-def _cut(encoding: Any) -> str | None:
-    """The end at which a text was cut: what was cut off stands behind the rest, or before it."""
-    rest = encoding.overflowing
-    if not rest:
-        return None
-    starts = [
-        [
-            start
-            for (start, _), special in zip(one.offsets, one.special_tokens_mask, strict=True)
-            if not special
-        ]
-        for one in (encoding, rest[0])
-    ]
-    return "left" if starts[0] and starts[1] and starts[1][0] < starts[0][0] else "right"
 
 
 def _known(tokenizer: Any, fields: Mapping[str, Any]) -> Known:

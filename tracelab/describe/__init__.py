@@ -28,7 +28,7 @@ from __future__ import annotations
 from .cachelayers import layers_of_cache
 from .contents import best, last_ids, true_rows
 from .describer import Describer
-from .encodings import Padding, encodings_of, fields_of, lengths_in, numbers_in, padding_in, texts_in
+from .encodings import Padding, cut_end, encodings_of, fields_of, lengths_in, numbers_in, padding_in, texts_in
 from .habits import Habit, Kin, not_kept
 from .readers import never
 from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
@@ -43,6 +43,7 @@ __all__ = [
     "Table",
     "best",
     "class_name",
+    "cut_end",
     "dict_of_class",
     "encodings_of",
     "fields_of",

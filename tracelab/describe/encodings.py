@@ -94,6 +94,22 @@ def padding_in(mask: Any) -> Padding | None:
     return Padding(padded, side)
 
 
+def cut_end(encoding: Any) -> str:
+    """The end at which a text was cut; what was cut off stands behind what is left, or before it."""
+    rest = encoding.overflowing
+    if not rest:
+        return ""
+    here, there = _begins(encoding), _begins(rest[0])
+    return "left" if here is not None and there is not None and there < here else "right"
+
+
+def _begins(encoding: Any) -> tuple[int, int] | None:
+    """The word and letter of the text at which an encoding begins."""
+    places = zip(encoding.word_ids, encoding.offsets, encoding.special_tokens_mask, strict=True)
+    found = ((-1 if word is None else word, start) for word, (start, _), added in places if not added)
+    return next(found, None)
+
+
 def texts_in(value: Any, is_split: bool) -> int | None:
     """How many texts a tokenizer was given; None where that cannot be told from plain containers."""
     if type(value) is str:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ..describe import Padding, instance_dict, numbers_in
+from ..describe import Padding, cut_end, instance_dict, numbers_in
 from ..recorder import Tells
 
 ROWS = 16
@@ -30,28 +30,12 @@ def spelled(encodings: list[Any], given: Any, pair: Any, split: bool, texts: Seq
         "tokens": tuple(tuple(encoding.tokens[:TOKENS]) for encoding in kept),
         "token_ids": tuple(tuple(encoding.ids[:TOKENS]) for encoding in kept),
         "special_mask": tuple(tuple(encoding.special_tokens_mask[:TOKENS]) for encoding in kept),
-        "cut": tuple(map(_cut_end, kept)),
+        "cut": tuple(map(cut_end, kept)),
         "spans": tuple(
             _spans(encoding, *_sources(given, pair, text, split))
             for encoding, text in zip(kept, texts, strict=False)
         ),
     }
-
-
-def _cut_end(encoding: Any) -> str:
-    """The end at which a text was cut; what was cut off stands behind what is left, or before it."""
-    rest = encoding.overflowing
-    if not rest:
-        return ""
-    here, there = _begins(encoding), _begins(rest[0])
-    return "left" if here is not None and there is not None and there < here else "right"
-
-
-def _begins(encoding: Any) -> tuple[int, int] | None:
-    """The word and letter of the text at which an encoding begins."""
-    places = zip(encoding.word_ids, encoding.offsets, encoding.special_tokens_mask, strict=True)
-    found = ((-1 if word is None else word, start) for word, (start, _), added in places if not added)
-    return next(found, None)
 
 
 def numbered(tokenizer: Any, ids: Any) -> dict[str, Any]:
