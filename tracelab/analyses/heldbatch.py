@@ -20,7 +20,7 @@ def token_batch(batch: Any, tokenizer: Any, labels: Any = None) -> TokenBatch:
     """The rows of a batch; BatchError for what is none."""
     given = _mapping(batch)
     ids = _numbers("input_ids", given["input_ids"])
-    flat = not ids or not isinstance(ids[0], (list, tuple))
+    flat = bool(ids) and not isinstance(ids[0], (list, tuple))
     fields: dict[str, Any] = {"input_ids": _whole([ids] if flat else ids)}
     for name in FIELDS:
         if given.get(name) is not None:

@@ -135,34 +135,52 @@ def _spelled(trace: Trace) -> tuple[dict[tuple[int, ...], Names], Known]:
     special: set[int] = set()
     pads: set[int] = set()
     for _, facts in sorted(trace.columns.facts.items()):
-        names.update(facts.get("added_tokens", ()))
-        special.update(number for number, _ in facts.get("added_tokens", ()))
-        for ids, tokens in zip(facts.get("token_ids", ()), facts.get("tokens", ()), strict=False):
+        added = [pair for pair in _tuple(facts.get("added_tokens")) if _is_named(pair)]
+        names.update(added)
+        special.update(number for number, _ in added)
+        for number in range(len(_tuple(facts.get("token_ids")))):
+            ids, tokens = _row(facts, "token_ids", number, int), _row(facts, "tokens", number, str)
             names.update(zip(ids, tokens, strict=False))
-        for number in range(len(facts.get("spans", ()))):
-            ids, tokens = facts["token_ids"][number], facts["tokens"][number]
-            mask, spans = facts["special_mask"][number], facts["spans"][number]
+            mask, spans = _row(facts, "special_mask", number, int), _row(facts, "spans", number, str)
+            if not ids or not len(ids) == len(tokens) == len(mask) == len(spans):
+                continue
             start, stop = _inside(ids, mask, facts)
             special.update(one for one, added in zip(ids, mask, strict=True) if added)
             pads.update((*ids[:start], *ids[stop:]))
             texts = [None if added else span for added, span in zip(mask, spans, strict=True)]
-            rows[tuple(ids[start:stop])] = Names(
+            rows[ids[start:stop]] = Names(
                 tokens[start:stop], texts[start:stop], mask[start:stop], _cut(facts, number)
             )
     return rows, Known(names, frozenset(special), pads.pop() if len(pads) == 1 else None)
 
 
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return value if type(value) is tuple else ()
+
+
+def _row(facts: Mapping[str, Any], name: str, number: int, kind: type) -> tuple[Any, ...]:
+    """One row of a fact; a file may hold anything."""
+    rows = _tuple(facts.get(name))
+    row = _tuple(rows[number]) if number < len(rows) else ()
+    return row if all(type(one) is kind for one in row) else ()
+
+
+def _is_named(pair: Any) -> bool:
+    return type(pair) is tuple and len(pair) == 2 and type(pair[0]) is int and type(pair[1]) is str
+
+
 def _cut(facts: Mapping[str, Any], row: int) -> str | None:
     """The end at which the text of a row was cut."""
-    ends = facts.get("cut", ())
-    return ends[row] or None if row < len(ends) else None
+    ends = _tuple(facts.get("cut"))
+    return ends[row] if row < len(ends) and ends[row] in ("left", "right") else None
 
 
 def _inside(ids: Sequence[int], mask: Sequence[int], facts: Mapping[str, Any]) -> tuple[int, int]:
     """Where a row begins and ends without its padding: equal special ids at the padded end."""
-    if not facts.get("padded"):
+    at = _tuple(facts.get("special_at"))
+    if not facts.get("padded") or len(at) != 3 or not all(type(one) is int for one in at):
         return 0, len(ids)
-    begin, end = facts.get("special_at", (0, 0, 0))[::2]
+    begin, _, end = at
     ordinary = [place for place, added in enumerate(mask) if not added]
     if not ordinary:
         return 0, len(ids)
@@ -174,11 +192,15 @@ def _inside(ids: Sequence[int], mask: Sequence[int], facts: Mapping[str, Any]) -
 def _of_tokenizer(call: Call, known: Known) -> TokenBatch:
     """The rows that a tokenizer gave, which no model and no collator has made a batch of."""
     facts = call.facts
-    rows = facts["token_ids"]
-    parts = [facts.get(name, ()) for name in ("tokens", "spans", "special_mask")]
-    names = []
-    for number in range(len(rows)):
-        tokens, texts, special = (part[number] if number < len(part) else () for part in parts)
-        names.append(Names(tokens, texts, special, _cut(facts, number)))
+    rows = [_row(facts, "token_ids", number, int) for number in range(len(_tuple(facts["token_ids"])))]
+    names = [
+        Names(
+            _row(facts, "tokens", number, str),
+            _row(facts, "spans", number, str),
+            _row(facts, "special_mask", number, int),
+            _cut(facts, number),
+        )
+        for number in range(len(rows))
+    ]
     made = batch_of({"input_ids": rows}, names, known, call.name)
     return TokenBatch(made.rows, (), made.seen)

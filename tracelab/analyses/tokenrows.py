@@ -142,9 +142,8 @@ def checked(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 def _same_lengths(name: str, rows: Rows, remedy: str) -> None:
     for number, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise BatchError(
-                f"{name} is ragged: row 0 has {len(rows[0])} and row {number} {len(row)}; {remedy}"
-            )
+            sizes = f"row 0 has {len(rows[0])}, row {number} has {len(row)}"
+            raise BatchError(f"{name} is ragged: {sizes}; {remedy}")
 
 
 def _beside(name: str, rows: Rows, ids: Rows) -> None:

@@ -14,6 +14,7 @@ says.  Padding that is all the same shares a column.  Lines are wrapped at the w
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
@@ -70,14 +71,19 @@ def show(
 def _lines(batch: TokenBatch, of: tuple[int, int] | None, width: int) -> Iterator[Row]:
     if batch.seen:
         which = f"batch {of[0]} of {of[1]} · " if of is not None else ""
-        yield [Piece(clean(f"{which}{batch.seen}"), "header")]
+        yield from _wrapped(f"{which}{batch.seen}", "header", width)
     for note in batch.notes:
-        yield [Piece(clean(note), "warning")]
+        yield from _wrapped(note, "warning", width)
     for row in batch.rows[:MOST]:
-        yield [Piece(clean(" · ".join(_head(row))), "name")]
+        yield from _wrapped(" · ".join(_head(row)), "name", width)
         yield from _table(row, width)
     if len(batch.rows) > MOST:
         yield [Piece(f"{many(len(batch.rows) - MOST, 'more row')}", "note")]
+
+
+def _wrapped(sentence: str, style: str, width: int) -> Iterator[Row]:
+    for line in textwrap.wrap(clean(sentence), width, break_on_hyphens=False):
+        yield [Piece(line, style)]
 
 
 def _head(row: TokenRow) -> Iterator[str]:
