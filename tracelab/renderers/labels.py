@@ -80,7 +80,8 @@ def _call_label(outline: Outline, line: Line) -> Label:
         parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
-    parts += _data_notes(outline, line)
+    said = _data_notes(outline, line)
+    parts += said
     parts += _unusual(outline, line.rows[0])
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
@@ -92,7 +93,8 @@ def _call_label(outline: Outline, line: Line) -> Label:
     # What stands between `generate` and the steps only hands on what these show.
     between = method and call.path is not None and call.function.startswith("_")
     shapes = "" if between else _shapes(outline, line)
-    return Label(parts, shapes, _source(call), shapes_first=method and call.defined_in != call.owner)
+    words_first = bool(said) or (method and call.defined_in != call.owner)
+    return Label(parts, shapes, _source(call), shapes_first=words_first)
 
 
 def _shapes(outline: Outline, line: Line) -> str:
@@ -162,7 +164,9 @@ def _data_notes(outline: Outline, line: Line) -> list[Part]:
     if len(said) != 1 or len(found) > _COMPARED:
         return []
     words, odd = said.pop()
-    notes = [Part(f"  {clean(words)}", "note", rank=1)] if words else []
+    main, comma, rest = words.partition(", ")
+    notes = [Part(f"  {clean(main)}", "note", rank=1)] if main else []
+    notes += [Part(f"{comma}{clean(rest)}", "note", rank=2)] if rest else []
     return notes + ([Part(f"  {clean(odd)}", "warning")] if odd else [])
 
 
