@@ -77,7 +77,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
     call = outline.call(line)
     parts = _name(outline, line, call)
     if call.defined_in != call.owner and call.kind != "function":
-        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
+        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=3))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
     said = _data_notes(outline, line)
