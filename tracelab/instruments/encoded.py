@@ -38,8 +38,8 @@ from .spelled import numbered, special_ends, spelled
 EACH = 64
 """Of so many texts each is looked at."""
 
-CUT = 16
-"""Of so many texts that were cut it is looked at how long they were: each look copies what was cut off."""
+CUT = 8
+"""Of more texts, only so many that were cut are looked at: each look copies what was cut off."""
 
 _BACKENDS = {
     "TokenizersBackend": "rust",
@@ -152,16 +152,17 @@ def _in_rust(encodings: list[Any], stride: int) -> Facts:
 
 def _cut(encodings: list[Any], stride: int, single: bool) -> Facts:
     """How many texts were cut: of what was cut off Rust keeps the rest."""
+    most = CUT if len(encodings) > EACH else EACH + 1
     cut: list[tuple[Any, list[Any]]] = []
     for encoding in encodings:
         rest = encoding.overflowing
         if rest:
             cut.append((encoding, rest))
-            if len(cut) == CUT:
+            if len(cut) == most:
                 break
     if not cut:
         return {"truncated": 0}
-    found: Facts = {"truncated" if len(cut) < CUT else "truncated_at_least": len(cut)}
+    found: Facts = {"truncated" if len(cut) < most else "truncated_at_least": len(cut)}
     if single:
         found["truncated_from"] = max(_before(encoding, rest, stride) for encoding, rest in cut)
     return found
