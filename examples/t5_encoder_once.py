@@ -21,6 +21,6 @@ print("decoder runs:", sum(call.path == "decoder" for call in stacks))
 encoder = next(call for call in stacks if call.path == "encoder")
 print("outermost call above the encoder:", encoder.ancestors[-1].name)
 print("model forwards above the encoder:", sum(call.function == "forward" for call in encoder.ancestors))
-first = trace.steps()[0].call
+first = trace.step(0).call
 print("each step is given:", first.inputs["encoder_outputs"]["last_hidden_state"])
 print("which is what the encoder gave:", first.inputs["encoder_outputs"] == encoder.output)

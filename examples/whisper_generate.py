@@ -15,7 +15,7 @@ print(about)
 print(trace)
 
 encoder = trace.find("WhisperEncoder.forward")
-steps = trace.steps()
+_, *steps = trace.steps()  # the first one is the encoder's
 print("encoder runs:", len(encoder), "at", encoder[0].path)
 print("before the first step:", encoder[0].id < steps[0].call.id)
 print("tokens that went in, step by step:", [step.input[1] for step in steps])

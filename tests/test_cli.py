@@ -21,7 +21,7 @@ import pytest
 from tests.builders import Node, build, call, t
 from tracelab.cli import COMMANDS, main
 from tracelab.exporters import save
-from tracelab.session import version
+from tracelab.running import version
 from tracelab.values import CacheSpec, ContainerSpec, Spec
 
 REPOSITORY = Path(__file__).resolve().parent.parent

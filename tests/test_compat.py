@@ -197,7 +197,8 @@ def test_whisper_runs_its_encoder_once_and_its_cache_has_two_lengths() -> None:
     assert above[:3] == ["generate", "generate_with_fallback", "generate"]
     assert above[3].startswith(("_prepare_encoder_decoder_kwargs", "_maybe_prepare_encoder_kwargs"))
     assert (encoder.root, encoder.path) == ("WhisperForConditionalGeneration", "model.encoder")
-    assert encoder.id < trace.steps()[0].call.id and encoder.step is None
+    assert encoder.id < trace.step(0).call.id and encoder.step is None
+    assert trace.steps()[0].phase == "encode" and trace.steps()[0].call == encoder
     layers = [call for call in trace.find("WhisperDecoderLayer.forward") if call.step == 2]
     # 4 prompt tokens and one decode step before; 100 mel columns are 50 positions; 4 layers of each.
     caches = [call.inputs["past_key_values"] for call in layers]

@@ -33,11 +33,13 @@ def test_whisper() -> None:
     assert trace.count("WhisperFeatureExtractor.__call__") == 1
     assert trace.count("WhisperEncoder.forward") == 1
     # The first of 6 new tokens comes from the prompt of 4, the others from one token each.
-    assert [step.input for step in trace.steps()] == [(1, 4), *[(1, 1)] * 5]
-    assert [step.cache_before for step in trace.steps()] == [0, 4, 5, 6, 7, 8]
+    encode, *steps = trace.steps()
+    assert [step.input for step in steps] == [(1, 4), *[(1, 1)] * 5]
+    assert [step.cache_before for step in steps] == [0, 4, 5, 6, 7, 8]
     # 16,000 samples / 160 a column = 100 columns of 80 mel bands; a convolution of stride 2 leaves 50.
     assert str(trace.find("WhisperEncoder.forward")[0].inputs["input_features"]) == "f32[1,80,100]"
-    assert {step.cross_length for step in trace.steps()[1:]} == {50}
+    assert (encode.phase, encode.input, encode.facts["output"]) == ("encode", (1, 80, 100), (1, 50, 64))
+    assert {step.cross_length for step in steps} == {50}
 
 
 def test_llama() -> None:
@@ -60,7 +62,8 @@ def test_t5() -> None:
     trace = traced("t5")
     # 3 encoder layers once; 3 decoder layers in each of 6 steps.
     assert trace.count("T5Block.forward") == 3 + 3 * 6
-    assert [step.input for step in trace.steps()] == [(1, 1)] * 6
+    assert [step.phase for step in trace.steps()] == ["encode", "prefill", *["decode"] * 5]
+    assert [step.input for step in trace.steps()[1:]] == [(1, 1)] * 6
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,7 +83,7 @@ def test_demo_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "WhisperForConditionalGeneration.generate" in text
     assert "prefill" in text and "decode" in text
     # 6 steps: one line for the prefill, one for the 5 equal ones; then the table says the same again.
-    assert len(tracelab.load(tmp_path / "demo.json").steps()) == 6
+    assert len(tracelab.load(tmp_path / "demo.json").steps()) == 1 + 6  # the encoder before them
 
 
 def test_demo_command_with_a_view(capsys: pytest.CaptureFixture[str]) -> None:

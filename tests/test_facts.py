@@ -72,7 +72,7 @@ def test_prefill_computes_the_cross_attention_keys_and_decode_steps_do_not() -> 
         assert [call.step for call in calls] == [0] * 4  # once in each of 4 layers
         assert {call.output.shape for call in calls} == {(1, 50, 32)}
     assert trace.count("WhisperEncoder.forward") == 1
-    chain = [call.name for call in reversed(trace.steps()[1].call.ancestors)]
+    chain = [call.name for call in reversed(trace.step(1).call.ancestors)]
     owner = "WhisperForConditionalGeneration"
     assert chain == [
         f"{owner}.generate",
@@ -80,7 +80,7 @@ def test_prefill_computes_the_cross_attention_keys_and_decode_steps_do_not() -> 
         f"{owner}.generate",
         f"{owner}._sample",
     ]
-    defined = [call.defined_in for call in reversed(trace.steps()[1].call.ancestors)]
+    defined = [call.defined_in for call in reversed(trace.step(1).call.ancestors)]
     assert defined == [
         "WhisperGenerationMixin",
         "WhisperGenerationMixin",

@@ -27,7 +27,7 @@ FLOORS = (
     {"packing"},
     {"calls", "patching", "arrivals", "describe"},
     {"recorder", "fold", "query"},
-    {"instruments", "analyses", "exporters"},
+    {"instruments", "analyses", "exporters", "running"},
     {"renderers", "session", "script", "demo"},
     {"tokenline"},
     {"__init__", "cli", "pytest_plugin"},

@@ -286,22 +286,39 @@ def test_reset_ends_everything() -> None:
 
 
 def test_reset_takes_out_what_an_interrupted_end_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second Ctrl-C while the first one unwinds: `reset()` is what the user then has."""
-    undo_all = room._attachment.patches.undo_all
+    """A second Ctrl-C while the first one unwinds, for somebody who still holds the handle."""
 
     def interrupted() -> None:
         raise KeyboardInterrupt
 
+    session = tracelab.trace()
     with monkeypatch.context() as patch:
         patch.setattr(room._attachment.patches, "undo_all", interrupted)
-        with pytest.raises(KeyboardInterrupt), tracelab.trace():
-            pass
+        with pytest.raises(KeyboardInterrupt), session as trace:
+            model()(X)
     assert patched()
     tracelab.reset()
-    left = patched()
-    undo_all()
-    assert not left
     assert clean()
+    assert trace.recorded == 2
+    assert trace.calls[0].status == "ok"
+
+
+def test_a_session_is_gone_with_its_block_whatever_became_of_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C at the entry of `__exit__`: no line of ours has run, and the trace is still held."""
+
+    def interrupted(self: Any, *error: Any) -> None:
+        raise KeyboardInterrupt
+
+    gc.collect()
+    gc.disable()
+    try:
+        monkeypatch.setattr(room.Session, "__exit__", interrupted)
+        with pytest.raises(KeyboardInterrupt), tracelab.trace() as trace:
+            model()(X)
+        assert clean()
+    finally:
+        gc.enable()
+    assert trace.recorded == 2
 
 
 def test_a_trace_after_reset_works() -> None:
@@ -552,3 +569,21 @@ def test_a_trace_can_be_copied_and_pickled(again: Callable[[Any], Any], read_fir
     assert [call.name for call in other.calls] == [call.name for call in trace.calls]
     assert str(other) == str(trace)
     assert pickle.loads(pickle.dumps(trace.calls[1])).name == trace.calls[1].name
+
+
+def test_a_trace_that_is_kept_alone_records_until_it_is_gone() -> None:
+    """`trace().__enter__()` without a variable for the session: who keeps the trace means it."""
+    before = nn.Module.__call__
+    trace = tracelab.trace().__enter__()
+    nn.Linear(2, 2)(X)
+    assert trace.recorded == 1
+    assert nn.Module.__call__ is not before
+    del trace
+    gc.collect()
+    assert nn.Module.__call__ is before
+
+
+def test_a_with_statement_holds_its_session_by_itself() -> None:
+    with tracelab.trace() as trace:
+        session = trace._session
+    assert session is None

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import stat
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -256,42 +252,6 @@ def test_a_full_or_broken_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert back.recorded == 3 and back.meta["unfinished"] is True
 
 
-@pytest.mark.internal_errors
-def test_a_deleted_file(tmp_path: Path) -> None:
-    path = tmp_path / "run.jsonl"
-    with tracelab.trace(file=path) as trace:
-        model()(X)
-        assert soon(lambda: tracelab.load(path).recorded == 3)
-        path.unlink()
-        model()(X)
-    assert trace.recorded == 6 and faults(trace) == {"file": 1} and not path.exists()
-
-
-def test_a_host_that_closes_all_descriptors_and_opens_its_own(tmp_path: Path) -> None:
-    done = child(
-        tmp_path,
-        """
-        import os
-        with tracelab.trace(file="run.jsonl") as trace:
-            model(X)
-            wait(3)
-            number = max(int(name) for name in os.listdir("/proc/self/fd") if "run.jsonl" in link(name))
-            os.closerange(3, 200)
-            mine = os.open("mine.txt", os.O_RDWR | os.O_CREAT)
-            while mine < number:
-                mine = os.dup(mine)
-            model(X)
-            time.sleep(0.1)
-        assert mine == number, (mine, number)
-        os.write(mine, b"only this")
-        assert trace.recorded == 6 and list(trace.columns.faults) == ["file: OSError"], trace.columns.faults
-        """,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "mine.txt").read_bytes() == b"only this"
-    assert tracelab.load(tmp_path / "run.jsonl").recorded == 3
-
-
 # --- ends ----------------------------------------------------------------------------------------
 
 
@@ -304,99 +264,3 @@ def test_a_session_that_nobody_holds(tmp_path: Path) -> None:
     gc.collect()
     assert soon(lambda: not writers()) and active.recorders == ()
     assert tracelab.load(path).complete and tracelab.load(path).recorded == 3
-
-
-BEGIN = """
-    import os, sys, time
-    import torch
-    from torch import nn
-    import tracelab
-    from tracelab.exporters.stream import writer
-    writer.PAUSE = 0.01
-    X = torch.ones(1, 2)
-    model = nn.Sequential(nn.Identity(), nn.Identity())
-    def link(name):
-        try:
-            return os.readlink(f"/proc/self/fd/{name}")
-        except OSError:
-            return ""
-    def wait(calls):
-        while tracelab.load("run.jsonl").recorded < calls:
-            time.sleep(0.01)
-"""
-
-
-def child(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
-    """Run a program with the beginning above."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(BEGIN) + textwrap.dedent(program)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def test_a_killed_program(tmp_path: Path) -> None:
-    done = child(
-        tmp_path,
-        """
-        class Endless(nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.inner = model
-            def forward(self, x):
-                calls = 1
-                while True:
-                    self.inner(x)
-                    calls += 3
-                    if calls == 20_002:
-                        wait(20_002)
-                        os.kill(os.getpid(), 9)
-        with tracelab.trace(file="run.jsonl"):
-            Endless()(X)
-        """,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    back = tracelab.load(tmp_path / "run.jsonl")
-    assert back.recorded == 20_002 and back.meta["unfinished"] is True
-    assert [call.status for call in back.calls[:3]] == ["open", "ok", "ok"]
-    assert back.columns.status.count(2) == 1
-    assert "Endless" in str(back)
-
-
-def test_a_forked_child_writes_nothing(tmp_path: Path) -> None:
-    done = child(
-        tmp_path,
-        """
-        import warnings
-        warnings.simplefilter("ignore")
-        with tracelab.trace(file="run.jsonl") as trace:
-            model(X)
-            wait(3)
-            size = os.path.getsize("run.jsonl")
-            inner = os.fork()
-            if not inner:
-                model(X)
-                sys.exit(0)  # through __exit__ and all finalizers
-            assert os.waitpid(inner, 0)[1] == 0
-            assert os.path.getsize("run.jsonl") == size
-            model(X)
-        assert trace.recorded == 6 and not trace.internal_errors
-        """,
-    )
-    assert done.returncode == 0, done.stderr
-    back = tracelab.load(tmp_path / "run.jsonl")
-    assert back.recorded == 6 and back.complete
-
-
-@pytest.mark.parametrize("end", ["sys.exit(3)", "raise SystemExit(3)", "session.__enter__(); sys.exit(3)"])
-def test_programs_that_end_in_the_middle(tmp_path: Path, end: str) -> None:
-    inside = "with tracelab.trace(file='run.jsonl'):\n    model(X)\n    "
-    outside = "session = tracelab.trace(file='run.jsonl')\nsession.__enter__()\nmodel(X)\nsys.exit(3)"
-    done = child(tmp_path, outside if "session" in end else inside + end)
-    assert done.returncode == 3, done.stderr
-    back = tracelab.load(tmp_path / "run.jsonl")
-    assert back.recorded == 3 and back.complete

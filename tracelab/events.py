@@ -39,6 +39,12 @@ KINDS = ("module", "method", "function", "loss", "backward", "optimizer", "line"
 BACKWARD = "backward"
 """What autograd does when it makes a checkpointed module run again."""
 
+FORKED = "forked"
+"""Stands in the meta of what a child of a fork has of a recording: it ends where the child begins."""
+
+SWITCHED_OFF = "switched_off"
+"""Stands in the meta of a recording that was given up before its end, because of many faults of our own."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 

@@ -23,12 +23,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 log = logging.getLogger("tracelab")
 
 Wrap = Callable[[Any], Any]
 _ABSENT: Any = object()
+
+_module_of_class = type.__dict__["__module__"].__get__
+_name_of_class = type.__dict__["__qualname__"].__get__
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class PatchPoint:
         module, _, attributes = self.target.partition(":")
         found: Any = sys.modules.get(module)
         for name in attributes.split(".") if attributes else ():
-            found = getattr(found, name, None)
+            # Interned: the interpreter's cache of attributes would keep each of these texts for itself.
+            found = getattr(found, sys.intern(name), None)
         return found
 
 
@@ -84,7 +89,7 @@ class Patches:
     def __init__(self) -> None:
         self._made: dict[tuple[int, str], Patch] = {}
         self.lock = threading.RLock()
-        os.register_at_fork(after_in_child=self._renew_lock)
+        os.register_at_fork(after_in_child=self.renew_lock)
 
     def __len__(self) -> int:
         return len(self._made)
@@ -121,7 +126,7 @@ class Patches:
             while self._made:
                 key, patch = next(reversed(self._made.items()))
                 try:
-                    patch.undo()
+                    _twice(patch.undo)
                 except Exception as error:  # a class that forbids assignment since we patched it
                     log.warning(
                         "tracelab: a patch on %r could not be undone: %s", patch.name, type(error).__name__
@@ -136,6 +141,8 @@ class Patches:
             if key in self._made or (original is _ABSENT and not inherited):
                 return
             wrapper = wrap(original) if inherited else _like(original, wrap)
+            if type(wrapper) is FunctionType and _goes_by_value(holder):
+                wrapper = Staying(wrapper, original)
             patch = self._made[key] = Patch(holder, name, original, wrapper)
             try:
                 patch.apply()
@@ -145,8 +152,56 @@ class Patches:
                 )
                 del self._made[key]
 
-    def _renew_lock(self) -> None:
+    def renew_lock(self) -> None:
+        """For a lock whose holder is gone: another thread before a fork, or a cut-off `with`."""
         self.lock = threading.RLock()
+
+
+class Staying:
+    """A wrapper on a class that may be sent to other processes; what arrives there is the original.
+
+    dill and cloudpickle send a class that cannot be imported with everything in it, so also our wrapper, with
+    the recorders behind it.  `datasets.map(num_proc=2)` sends a class of `__main__` in this way when the
+    mapped function uses a tokenizer of it.  Who looks the method up, on the class or on an object, gets a
+    plain function.
+    """
+
+    __slots__ = ("original", "wrapper")
+
+    def __init__(self, wrapper: Any, original: Any) -> None:
+        self.wrapper = wrapper
+        self.original = original
+
+    def __get__(self, it: Any, owner: Any = None) -> Any:
+        return self.wrapper.__get__(it, owner)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.wrapper(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.wrapper, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.original,)
+
+
+def _arrived(original: Any) -> Any:
+    return original
+
+
+def _goes_by_value(holder: Any) -> bool:
+    if not isinstance(holder, type):
+        return False
+    module, name = _module_of_class(holder), _name_of_class(holder)
+    return (type(module) is str and module == "__main__") or "<locals>" in str.__str__(name)
+
+
+def _twice(act: Callable[[], object]) -> None:
+    """Once more if it failed: a fault of ours may pass, and what is left undone is left for good."""
+    try:
+        act()
+    except Exception:
+        act()
 
 
 def _like(original: Any, wrap: Wrap) -> Any:

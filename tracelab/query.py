@@ -12,9 +12,10 @@ import warnings
 from fnmatch import fnmatchcase
 from itertools import repeat
 
-from .calls import STATUSES, Call, Trace, inert, quiet
+from .calls import STATUSES, Call, Trace, quiet
 from .errors import PatternWarning
 from .events import KINDS, Site
+from .values import inert
 
 
 class Found(list[Call]):

@@ -9,23 +9,20 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import platform
 import sys
-import threading
 import weakref
 from collections.abc import Callable
-from time import perf_counter_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .calls import Columns, Trace
+from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, Attachment, Sites, followed, path_of_rank
-from .recorder import Recorder, active, price_of_a_call
+from .recorder import Recorder, active
+from .running import Running, version
 
 if TYPE_CHECKING:
-    from .events import Recording
     from .exporters.stream.writer import Stream
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,7 +30,59 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 EXACT, SUMMARY = "exact", "summary"
 
+_NOBODY = 2
+"""References to a session that nobody holds but the call that enters it: `trace().__enter__()`, where only
+the trace is kept.  A `with` statement holds its `__exit__`."""
+
 _attachment = Attachment(FAMILIES)
+_endings: set[Ending] = set()
+"""Of the recordings that run."""
+
+
+class Ending:
+    """Ends one recording.  May be called at any moment, by anybody, any number of times.
+
+    What a Ctrl-C or a fault of ours cut off is done in a second round.  It does not know the session, and the
+    trace not for good: both may be lost.
+    """
+
+    def __init__(self, running: Running, stream: Stream | None, trace: Trace) -> None:
+        self._running = running
+        self._stream = stream
+        self._trace = weakref.ref(trace)
+
+    def __call__(self) -> None:
+        whole = False
+        try:
+            whole = self._round()
+        finally:
+            if not whole:
+                self._round()
+
+    def again(self, fault: Exception) -> None:
+        """For a fault in the middle."""
+        self._running.recorder.fault("end", fault)
+        self()
+
+    def _round(self) -> bool:
+        """Do all that has to be done; returns whether nothing failed."""
+        whole = True
+        recorder, trace = self._running.recorder, self._trace()
+        parts: tuple[Callable[[], None], ...] = (
+            functools.partial(_attachment.end, recorder),
+            self._running.end,
+            recorder.close,
+            _nothing if trace is None else trace.finish,
+            _nothing if self._stream is None else self._stream.finish,
+        )
+        for part in parts:
+            try:
+                part()
+            except Exception as fault:  # the host's block ends as it would have
+                whole = False
+                recorder.fault("end", fault)
+        _endings.discard(self)
+        return whole
 
 
 class Session:
@@ -43,86 +92,60 @@ class Session:
         self._given = roots
         self._options = options
         self._file = file
-        self._recorder: Recorder | None = None
-        self._sites = Sites()
-        self._trace = Trace()
-        self._folded: tuple[tuple[int, int], Columns] | None = None
+        self._entered = False
         self._end: Callable[[], None] = _nothing
-        self._finish: Callable[[], None] = _nothing
-        self._ended: int | None = None
-        self._meta: dict[str, Any] | None = None
-        self._reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
+        self._again: Callable[[Exception], object] = _nothing
+        self._lost: Callable[[], object] = _nothing
 
     def __enter__(self) -> Trace:
-        if self._recorder is not None:
+        if self._entered:
             raise SetupError("this trace() has been entered already; make a new one for each recording")
         options = self._options
         roots = [followed(given) for given in self._given]
         self._given = ()  # from here on the host's objects are known by weak references alone
-        self._sites = Sites([root.it for root in roots])
-        describer = Describer(values=options["values"], stats=options["stats"])
+        sites = Sites([root.it for root in roots])
         recorder = Recorder(
-            self._sites,
-            describer,
+            sites,
+            Describer(values=options["values"], stats=options["stats"]),
             depth=options["depth"],
             limit=options["limit"],
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
         )
-        if self._file is not None:  # refused before anything is patched
-            path = path_of_rank(self._file, self._sites.rank.look())
-            stream = _streamed(path, recorder, self._sites, options)
-            self._finish = weakref.finalize(self, stream.finish)
-        self._recorder = recorder
-        self._trace = Trace(pull=self._columns)
+        running = Running(recorder, sites.roots.settle, sites.rank.look, options)
+        trace = Trace(pull=running.columns)
+        # A file that cannot be written is refused before anything is patched.
+        stream = None if self._file is None else _stream(path_of_rank(self._file, sites.rank.look()), running)
+        self._entered = True
+        self._end = ending = Ending(running, stream, trace)
+        self._again = ending.again
         # A session that nobody leaves ends when nobody holds it any more.
-        self._end = weakref.finalize(self, _attachment.end, self._recorder)
+        self._lost = weakref.finalize(self, ending).detach
         try:
-            _attachment.begin(self._recorder, roots, options["see_through_compile"])
+            _endings.add(ending)
+            if stream is not None:
+                stream.start()
+            _attachment.begin(recorder, roots, options["see_through_compile"])
+            if sys.getrefcount(self) <= _NOBODY:
+                trace.hold(self)
+            return trace
         except BaseException:
-            self._finish()
+            self.__exit__(None, None, None)
             raise
-        return self._trace
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._end()
-        if self._recorder is not None and self._ended is None:
-            self._ended = perf_counter_ns()
-            for part in (self._remember, self._recorder.close):
-                try:
-                    part()
-                except Exception as fault:  # the host's block ends as it would have
-                    self._recorder.fault("end", fault)
-            self._trace.finish()
-        self._finish()
-
-    def _remember(self) -> None:
-        """Note what is known of the run, as it is now: the trace may be read much later."""
-        assert self._recorder is not None  # it has been entered
-        self._meta = _meta(self._options, self._recorder, self._sites)
+        try:
+            self._end()
+            self._lost()  # not before: a Ctrl-C up to here leaves it to the finalizer
+        except Exception as fault:  # the host's block ends as it would have
+            self._again(fault)
 
     def __call__(self, function: Function) -> Function:
         """Decorate `function`: each call is a recording of its own, the latest is `function.trace`."""
         given, options, file = self._given, self._options, self._file
         return decorated(function, lambda: Session(given, options, file))
-
-    def _columns(self) -> Columns:
-        """Everything recorded so far, folded; the same object as last time if nothing was added."""
-        from .fold import fold  # a third of all that `import tracelab` would load, and not needed to record
-
-        recorder = self._recorder
-        assert recorder is not None  # there is no trace to ask before the session is entered
-        with self._reading:
-            size = recorder.size
-            if self._folded is None or self._folded[0] != size:
-                if self._ended is not None:
-                    recorder.settle()
-                seen = recorder.recording(self._meta or _meta(self._options, recorder, self._sites))
-                seen.sites = [self._sites.roots.settle(site) for site in seen.sites]
-                self._folded = size, fold(seen, self._ended or perf_counter_ns())
-            return self._folded[1]
 
 
 def trace(
@@ -186,6 +209,9 @@ def trace(
 
 def reset() -> None:
     """End every recording in this process and take out all patches; for a session that got lost."""
+    _attachment.patches.renew_lock()
+    for ending in list(_endings):
+        ending()
     for recorder in active.recorders:
         active.deactivate(recorder)
     _attachment.clear()
@@ -230,48 +256,13 @@ def decorated(function: Function, begin: Callable[[], Session]) -> Function:
     return recorded
 
 
-def _streamed(file: str, recorder: Recorder, sites: Sites, options: dict[str, Any]) -> Stream:
-    """A stream that has begun to write what `recorder` records."""
+def _stream(file: str, running: Running) -> Stream:
+    """A stream that will write what is recorded."""
     from .exporters.stream.writer import Stream  # only who asks for a file needs it
 
     version()  # looked up here: a fork while another thread imports would leave the child a held lock
-
-    def seen() -> Recording:
-        found = recorder.running(_meta(options, recorder, sites))
-        found.sites = [sites.roots.settle(site) for site in found.sites]
-        return found
-
-    stream = Stream(file, lambda: recorder.size, seen, recorder.fault)
-    stream.start()
-    return stream
+    return Stream(file, lambda: running.recorder.size, running.seen, running.recorder.fault)
 
 
-def _meta(options: dict[str, Any], recorder: Recorder, sites: Sites) -> dict[str, Any]:
-    """What a reader needs to know of the run; nothing of the machine's or the user's name."""
-    meta: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
-    for name in ("torch", "transformers", "tokenizers"):
-        if name in sys.modules:
-            meta[name] = str(getattr(sys.modules[name], "__version__", "?"))
-    meta["options"] = options
-    meta["call_cost_ns"] = price_of_a_call()
-    rank, compiled = sites.rank.look(), recorder.compiled.read()
-    if rank is not None:
-        meta["rank"] = rank
-    if compiled:
-        meta["compiled_regions"] = compiled
-    return meta
-
-
-@functools.cache
-def version() -> str:
-    """The version that is installed; says so where tracelab runs from its folder."""
-    from importlib import metadata  # takes as long to import as all the rest of us
-
-    try:
-        return metadata.version("tracelab")
-    except metadata.PackageNotFoundError:
-        return "(not installed: run from its folder)"
-
-
-def _nothing() -> None:
+def _nothing(*anything: object) -> None:
     """The end of a session that never began."""

@@ -12,7 +12,8 @@ classes below.  Each has a `type` (the class name of the value) and a short text
     ObjectSpec       GenerationConfig
     UnreadableSpec   <unreadable: RuntimeError>
 
-Equal specs are equal and hashable: the recorder stores each different one once.
+Equal specs are equal and hashable: the recorder stores each different one once.  Names stay as they are in
+a spec, and do not act where its text is printed (`inert`).
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class TensorSpec:
     def __str__(self) -> str:
         kind = "" if self.type in ("Tensor", "Parameter") else f"{self.type}:"
         place = "" if self.device == "cpu" else f"@{self.device}"
-        return f"{kind}{self.short_dtype}[{','.join(map(str, self.shape))}]{place}"
+        return inert(f"{kind}{self.short_dtype}[{','.join(map(str, self.shape))}]{place}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class CacheSpec:
         if self.cross_length is not None:
             parts.append(f"cross {self.cross_length}")
         parts.append(f"{self.layers} layer{'' if self.layers == 1 else 's'}")
-        return f"{self.type}({', '.join(parts)})"
+        return f"{inert(self.type)}({', '.join(parts)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class ScalarSpec:
     def __str__(self) -> str:
         if self.type == "NoneType":
             return "None"
-        return repr(self.value) if self.known else self.type
+        return repr(self.value) if self.known else inert(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +177,11 @@ class ContainerSpec:
 
     def __str__(self) -> str:
         named = bool(self.fields) and isinstance(self.fields[0][0], str)
-        inner = [f"{key}: {spec}" if named else str(spec) for key, spec in self.fields]
+        inner = [f"{inert(str(key))}: {spec}" if named else str(spec) for key, spec in self.fields]
         if self.length > len(self.fields):
             inner.append(f"… {self.length - len(self.fields)} more")
         left, right = ("{", "}") if named else ("(", ")")
-        return f"{self.type}{left}{', '.join(inner)}{right}"
+        return f"{inert(self.type)}{left}{', '.join(inner)}{right}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class ObjectSpec:
     type: str
 
     def __str__(self) -> str:
-        return self.type
+        return inert(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +206,15 @@ class UnreadableSpec:
         return "unreadable"
 
     def __str__(self) -> str:
-        return f"<unreadable: {self.reason}>"
+        return f"<unreadable: {inert(self.reason)}>"
 
 
 Spec = Union[TensorSpec, CacheSpec, ScalarSpec, ContainerSpec, ObjectSpec, UnreadableSpec]
+
+
+def inert(name: str) -> str:
+    """`name` with every character that could act on a terminal written as its code point."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def walk(spec: Spec) -> Iterator[Spec]:

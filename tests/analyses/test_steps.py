@@ -13,7 +13,7 @@ from tests.analyses.recorded import (
     method,
     whisper,
 )
-from tests.builders import build, build_threads, call, t
+from tests.builders import Node, build, build_threads, call, t
 from tracelab.analyses.steps import unseen_passes
 from tracelab.calls import Step, Trace
 from tracelab.values import CacheSpec, ContainerSpec, ScalarSpec, TensorSpec
@@ -30,7 +30,7 @@ def test_prefill_and_decode_of_whisper() -> None:
     # 80 mel bands of 100 frames become 50 states of width 64, before the loop and in no pass of it.
     assert (encode.index, encode.phase, encode.input) == (-1, "encode", (1, 80, 100))
     assert (encode.call.path, encode.loop.function) == ("model.encoder", "generate")
-    assert encode.facts == {"output": (1, 50, 64)}
+    assert encode.facts == {"output": (1, 50, 64), "window": 1, "attempt": 1}
     # A prompt of 4 tokens fills the cache to 4; each further token adds one.
     assert [(step.index, step.phase, step.input, step.cache_before, step.cache_after) for step in steps] == [
         (0, "prefill", (1, 4), 0, 4),
@@ -154,6 +154,11 @@ def test_a_wrapped_model_is_its_own_loop_s_model() -> None:
 
 
 def assisted() -> Trace:
+    """One assisted decoding."""
+    return build(assisted_generate())
+
+
+def assisted_generate() -> Node:
     """Two rounds: the assistant drafts two tokens and then one, the target verifies each time."""
 
     def candidates(prompt: int, decode: int) -> object:
@@ -172,7 +177,7 @@ def assisted() -> Trace:
         llama_forward(1, 2, 6, logits=2),
         method("_update_model_kwargs_for_generation"),
     ]
-    return build(method("generate", method("_assisted_decoding", *rounds)))  # type: ignore[arg-type]
+    return method("generate", method("_assisted_decoding", *rounds))  # type: ignore[arg-type]
 
 
 def test_drafts_and_verification_of_assisted_decoding() -> None:
@@ -183,6 +188,13 @@ def test_drafts_and_verification_of_assisted_decoding() -> None:
         (0, "draft", (1, 8), (1, 1, 99)),
         (1, "verify", (1, 2), (1, 2, 99)),
     ]
+
+
+def test_a_step_is_asked_of_the_loop_that_began_first() -> None:
+    trace = assisted()
+    # The draft runs its model first, but below the loop that asked for it.
+    asked = (trace.step(0), trace.step(-1), trace.step(1, loop=1))
+    assert [step.phase for step in asked] == ["prefill", "verify", "draft"]
 
 
 def test_the_innermost_step_counts() -> None:
@@ -231,6 +243,8 @@ def test_a_compiled_pass_is_a_step_that_says_so() -> None:
         (2, "decode", (1, 1), 6, 7, (1, 1, 99)),
     ]
     assert [step.facts.get("compiled") for step in trace.steps()] == [None, True, None]
+    # What a compiled model takes is not known, and neither is its share.
+    assert trace.generations()[0].inside is None
     assert trace.steps()[1].call.function == "prepare_inputs_for_generation"
     assert [unseen_passes(one) for one in (trace, assisted(), build())] == [0, 0, 0]
 
@@ -258,6 +272,8 @@ def test_inputs_of_other_kinds() -> None:
 
     # Embeddings count rows and positions, not their width.
     assert only_step(inputs_embeds=t(2, 7, 64)).input == (2, 7)
+    assert only_step(inputs_embeds=t(2, 7, 64)).facts["embeds"] == "inputs_embeds"
+    assert "embeds" not in only_step(input_ids=ids(2, 7)).facts
     assert only_step(input_ids=ScalarSpec("NoneType"), inputs_embeds=t(2, 7, 64)).input == (2, 7)
     assert only_step().input is None
     assert only_step(attention_mask=ids(2, 7)).mask == (2, 7)

@@ -1,23 +1,42 @@
-"""Something happens in the middle of our own lines: at the first, the second, the third ...
+"""Something happens in the middle of our own lines: at the first, the second, the third, or at each place.
 
 `at_line(n, action, files)` runs `action` before the n-th line that is executed in one of `files`;
 `at_call(n, action, files)` at the n-th call or return there, which is where CPython looks for signals.
 The action may raise: it then looks to our code as if a signal handler had raised at that line.
+
+A long program runs most lines many times.  `survey` says which places it comes to and how often, and
+`only=place` counts the events of one of them.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import tracelab
+
+IMPORT = " <importlib._bootstrap>"
+"""What the file names of our wrappers end in, so that `warnings` skips them."""
 
 HOUSE = Path(tracelab.__file__).parent
 
 Action = Callable[[], None]
+
+
+class Place(NamedTuple):
+    """A line of ours, and what happens there: `line`, `call`, `return`, `c_call` ..."""
+
+    file: str
+    line: int
+    event: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.line} ({self.event})"
 
 
 def files_of(*rooms: str) -> frozenset[str]:
@@ -30,24 +49,44 @@ def files_of(*rooms: str) -> frozenset[str]:
 
 
 class Injection:
-    """Runs an action once, at the `number`-th event in some files of the thread that entered it."""
+    """Runs an action once, at the `number`-th event in some files of the thread that entered it.
 
-    def __init__(self, number: int, action: Action, files: frozenset[str]) -> None:
+    `only`: at the `number`-th event of one place.  `threads`: also in threads that begin in the meantime.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        action: Action,
+        files: frozenset[str],
+        only: Place | None = None,
+        threads: bool = False,
+    ) -> None:
         self.number = number
         self.action = action
-        self.files = files
+        self.files = files if only is None else frozenset([only.file])
+        self.only = only
+        self.threads = threads
         self.where = ""
+        self.code = ""
+        self.seen: Counter[Place] | None = None
 
     @property
     def fired(self) -> bool:
         return bool(self.where)
 
     def count(self, frame: FrameType, event: str) -> None:
+        place = Place(frame.f_code.co_filename.removesuffix(IMPORT), frame.f_lineno, event)
+        if self.seen is not None:
+            self.seen[place] += 1
+            return
+        if self.only is not None and self.only != place:
+            return
         self.number -= 1
         if self.number == 0:
             sys.settrace(None)
             sys.setprofile(None)
-            self.where = f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} ({event})"
+            self.where, self.code = str(place), frame.f_code.co_name
             self.action()
 
     def is_ours(self, frame: FrameType | None) -> bool:
@@ -62,11 +101,15 @@ class at_line(Injection):
 
     def __enter__(self) -> at_line:
         self.before = sys.gettrace()
+        if self.threads:
+            threading.settrace(self.trace)
         sys.settrace(self.trace)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: TracebackType | BaseException | None) -> None:
         sys.settrace(self.before)
+        if self.threads:
+            threading.settrace(None)  # type: ignore[arg-type]
 
     def trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         if not self.is_ours(frame) or self.fired:
@@ -105,3 +148,20 @@ def everywhere(
             assert number > 1, "nothing was reached at all"
             return
     raise AssertionError(f"more than {most} events")
+
+
+def survey(
+    kind: type[Injection],
+    files: frozenset[str],
+    program: Callable[[Injection], object],
+    threads: bool = False,
+) -> Counter[Place]:
+    """How often `program` comes to each place of ours, in the order of their first time.
+
+    It is given an injection that does nothing, to be entered where others will be.
+    """
+    watching = kind(0, lambda: None, files, threads=threads)
+    watching.seen = Counter()
+    program(watching)
+    assert watching.seen, "nothing was reached at all"
+    return watching.seen

@@ -1,18 +1,21 @@
 """Values whose classes would like to be asked: each counts every piece of its code that is run.
 
-`HOSTILE` has one maker for each kind.  `count.calls` is the list of what ran; describing a value must
-leave it empty.
+`HOSTILE` has one maker for each kind.  `calls` is the list of what ran; describing a value must leave it
+empty.  While `held` is locked whatever runs waits for it, and waits for ever if the one who asks holds it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict, UserDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 
 calls: list[str] = []
+held = threading.Lock()
 
 NAMES = (
     "__repr__",
@@ -45,9 +48,18 @@ NAMES = (
 )
 
 
+def noted(name: str) -> None:
+    """Note that code of a hostile class runs."""
+    calls.append(name)
+    if held.locked():
+        held.acquire()
+
+
 def note(name: str) -> Callable[..., Any]:
+    """A method that notes that it was called, and raises."""
+
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        calls.append(name)
+        noted(name)
         raise RuntimeError(f"{name} was called")
 
     method.__name__ = name
@@ -77,7 +89,7 @@ class NotingTensor(torch.Tensor):
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        calls.append(str(func))
+        noted(str(func))
         raise RuntimeError("dispatched")
 
 
@@ -115,46 +127,97 @@ def make_user_dict() -> Any:
     return value
 
 
-def make_key() -> Any:
-    """A plain dict under a key that notes when it is hashed, compared or printed."""
-    switch = [False]
+class Key:
+    """A key that notes when it is hashed (once it is `awake`), compared or printed; all have one hash."""
 
-    class Key:
-        def __hash__(self) -> int:
-            if switch[0]:
-                calls.append("key hash")
-            return 1
+    awake = False
 
-        def __eq__(self, other: object) -> bool:
-            calls.append("key eq")
-            return self is other
+    def __hash__(self) -> int:
+        if Key.awake:
+            noted("key hash")
+        return 1
 
-        def __repr__(self) -> str:
-            calls.append("key repr")
-            return "key"
+    def __eq__(self, other: object) -> bool:
+        if Key.awake:
+            noted("key eq")
+        return self is other
 
-    value = {Key(): 1}
-    switch[0] = True
+    def __repr__(self) -> str:
+        noted("key repr")
+        return "key"
+
+
+class Text(str):
+    """The same for a text that is as good as any other as a name of an attribute or keyword."""
+
+    def __hash__(self) -> int:
+        if Key.awake:
+            noted("text hash")
+        return str.__hash__(self)
+
+    def __eq__(self, other: object) -> bool:
+        if Key.awake:
+            noted("text eq")
+        return str.__eq__(self, other)
+
+    __repr__ = note("text repr")  # type: ignore[assignment]
+    isidentifier = note("text isidentifier")  # type: ignore[assignment]
+
+
+def keyed(kind: Callable[[], Any], keys: Iterable[Any]) -> Any:
+    """A mapping with such keys, which are awake from now on."""
+    Key.awake = False
+    value = kind()
+    for key in keys:
+        value[key] = 1
+    Key.awake = True
     return value
 
 
-def make_text_key() -> Any:
-    """A `str` subclass as a key."""
-    switch = [False]
-
-    class Text(str):
-        def __hash__(self) -> int:
-            if switch[0]:
-                calls.append("text hash")
-            return 1
-
-        def __eq__(self, other: object) -> bool:
-            calls.append("text eq")
-            return False
-
-    value = {Text("x"): 1}
-    switch[0] = True
+def make_attributes() -> Any:
+    """A `UserDict` whose own attributes have names that answer for themselves."""
+    Key.awake = False
+    value = UserDict.__new__(UserDict)
+    value.__dict__ = {Text("data"): {"x": 1}, Text("layers"): [1]}  # type: ignore[dict-item]
+    Key.awake = True
     return value
+
+
+class Asking(torch.Tensor):
+    """A tensor that wants to be asked for its sizes, or for its device."""
+
+    @staticmethod
+    def __new__(cls, **asked: Any) -> Any:
+        return torch.Tensor._make_wrapper_subclass(cls, (2, 3), **asked)
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        noted(str(func))
+        raise RuntimeError("dispatched")
+
+
+class RecordMeta(type):
+    """The class of a class of records, which numpy asks for its name."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if Key.awake:
+            noted(f"record {name}")
+        return type.__getattribute__(cls, name)
+
+    def __ne__(cls, other: object) -> bool:
+        if Key.awake:
+            noted("record ne")
+        return cls is not other
+
+
+def make_array() -> Any:
+    """An array of a subclass in which everything is noted, of records of a class that is noted too."""
+    Key.awake = False
+    kind = np.dtype((RecordMeta("Record", (np.void,), {}), [("a", "i4")]))
+    Key.awake = True
+    body = {name: note(name) for name in NAMES if name != "__getattribute__"}
+    cls = type("Array", (np.ndarray,), body | {"shape": noting("shape"), "dtype": noting("dtype")})
+    return np.ndarray.__new__(cls, (2,), kind)
 
 
 def make_error() -> Exception:
@@ -175,7 +238,14 @@ HOSTILE: dict[str, Callable[[], Any]] = {
     "tensor": make_tensor,
     "tensor with properties": make_properties,
     "class": lambda: hostile_class(object),
-    "key": make_key,
-    "text key": make_text_key,
+    "keys": lambda: keyed(dict, [Key(), Key()]),
+    "text keys": lambda: keyed(dict, [Text("x"), "y"]),
+    "ordered keys": lambda: keyed(OrderedDict, [Key(), Key()]),
+    "ordered text keys": lambda: keyed(OrderedDict, [Text("x"), "y"]),
+    "attributes": make_attributes,
+    "sizes to be asked for": lambda: Asking(dispatch_sizes_strides_policy="sizes"),
+    "strides to be asked for": lambda: Asking(dispatch_sizes_strides_policy="strides"),
+    "device to be asked for": lambda: Asking(dispatch_device=True, dispatch_layout=True),
+    "array": make_array,
     "error": make_error,
 }

@@ -11,7 +11,7 @@ import tracelab
 from tracelab.values import CacheSpec
 
 from ..models import ZOO
-from .test_hostile import described
+from .described import described
 
 
 def keys(length: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tracelab.describe import Describer
 from tracelab.values import ContainerSpec, ObjectSpec, ScalarSpec, Spec, TensorSpec
 
-from .test_hostile import described
+from .described import described
 
 F32 = TensorSpec((2, 3), "float32")
 NONE = ScalarSpec("NoneType")

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import tracelab
 from tracelab.values import ScalarSpec, TensorSpec, TensorStats
 
-from .test_hostile import MODES, described
+from .described import MODES, described
 
 
 def nested(layout: torch.layout) -> torch.Tensor:

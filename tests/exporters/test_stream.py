@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.attacks.mutations import spoil_bytes, spoil_structure
 from tests.exporters import packing, samples
 from tests.exporters.test_bad_files import put, refusal
-from tests.exporters.test_fuzz import spoil_bytes, spoil_structure
 from tests.packed import seen
 from tests.rows import STARTED, recording
 from tests.test_fold_forests import Planned, Writer, forests

@@ -166,7 +166,7 @@ def test_a_step_against_the_next() -> None:
     assert lines == [
         "phase: prefill → decode",
         "input: [3,5] → [3,1]",
-        "positions: [0,4] → [5,5]",
+        "positions: 0–4 → 5",
         "cache at entry: 0 → 5",
         "cache at exit: 5 → 6",
         "finished: 0 → 1",

@@ -149,8 +149,10 @@ def test_a_trace_that_is_read_in_the_middle_of_a_run() -> None:
 
 def test_the_screen_says_where_the_time_went() -> None:
     lines = screen(both(build("llama"), prompts(), max_new_tokens=4, **ARGUMENTS))
-    assert lines[-2].startswith("greedy · ")
-    assert "stopped by max length" in lines[-2]
+    assert lines[-3].startswith("greedy · ")
+    assert "stopped by max length" in lines[-3]
+    # Keys and values of 2 heads, 8 tokens, width 8, in 2 layers, 4 bytes each: 2 * 2 * 8 * 8 * 2 * 4.
+    assert lines[-2].startswith("cache at the end: DynamicCache, 2,048 bytes")
     assert lines[-1].startswith("prefill ")
     for words in (" a token (95 % within ", "% inside the model", "tracelab about "):
         assert words in lines[-1]

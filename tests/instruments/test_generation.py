@@ -63,6 +63,10 @@ def test_a_method_is_described_by_the_function_under_its_decorators() -> None:
             {"num_beams": 2, "do_sample": True},
             {"mode": "beam sample", "beams": 2, "return_sequences": 1},
         ),
+        (
+            {"do_sample": True, "temperature": 0.5},
+            {"mode": "sample", "beams": 1, "return_sequences": 1, "temperature": 0.5},
+        ),
     ],
     ids=str,
 )
@@ -72,6 +76,19 @@ def test_facts_of_a_decoding_loop(options: dict[str, Any], facts: Mapping[str, A
     loops = [call for call in trace.calls if call.function in LOOPS]
     # All of 4 new tokens are asked for, so the length ends every sequence (of beams: the loop).
     assert [dict(call.facts) for call in loops] == [{**facts, "stopped_by": ("max length",)}]
+
+
+def test_the_length_ends_beams_although_a_candidate_ended_by_itself() -> None:
+    # Every even id ends a sequence, so some candidates of the last step are ended by both, but not all.
+    with torch.random.fork_rng(devices=[]):
+        trace = llama(num_beams=3, eos_token_id=list(range(0, 90, 2)), pad_token_id=0, length_penalty=9.0)
+    (one,) = trace.generations()
+    assert one.stopped_by == ("max length",)
+    assert not any("stopped_by" in step.facts for step in one.steps)
+    (*_, ended) = trace.find("EosTokenCriteria.__call__")
+    assert (
+        0 < len(ended.facts["finished"]) < len(trace.find("MaxLengthCriteria.__call__")[-1].facts["finished"])
+    )
 
 
 def test_facts_of_a_loop_without_a_configuration() -> None:

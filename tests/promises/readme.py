@@ -18,7 +18,12 @@ PROMISES = tuple(
         "own_faults",
         "hostile_values",
         "death",
+        "lost_files",
         "concurrency",
+        "turns",
+        "processes",
+        "one_path",
+        "bounded",
         "private",
         "inert_output",
         "safe_reading",
@@ -54,4 +59,5 @@ def section(attacked: Sequence[Attacked]) -> str:
 
 def counts(one: Attacked) -> str:
     """`12 tests; 3,812 faults injected`."""
-    return "; ".join([f"{one.tests} tests", *(f"{number:,} {what}" for what, number in one.figures.items())])
+    tests = "1 test" if one.tests == 1 else f"{one.tests} tests"
+    return "; ".join([tests, *(f"{number:,} {what}" for what, number in one.figures.items())])

@@ -92,7 +92,11 @@ def dispatched(folder: Path) -> Wrapped:
 
 def prepared(_: Path) -> Wrapped:
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
+    AcceleratorState._reset_state(
+        reset_partial_state=True
+    )  # a process has one, and it may be an earlier test's
     model = Accelerator(mixed_precision="bf16", cpu=True).prepare(llama())
     return _language(model, **{"": "LlamaForCausalLM", "lm_head": "Linear"})
 

@@ -235,7 +235,7 @@ def test_near_the_recursion_limit_the_host_loses_one_frame_and_no_more(warm: boo
 # --- on the way in and out --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("broken", ["tracelab.fold.fold", "tracelab.session._meta"])
+@pytest.mark.parametrize("broken", ["tracelab.fold.fold", "tracelab.running.meta"])
 def test_a_fault_at_the_end_does_not_break_the_block(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     before = nn.Module.__call__
     monkeypatch.setattr(broken, raising(RuntimeError))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
-from typing import Any
 
 import pytest
 import torch
@@ -173,53 +171,6 @@ def test_a_handler_that_calls_a_module_anywhere_in_our_code() -> None:
         elif outer[0].parent is not None or inner[0].parent != outer[0]:
             wrong.append(f"{injection.where}: parents")
     assert not wrong, "\n".join(wrong)
-
-
-def test_a_real_signal_handler() -> None:
-    x = torch.ones(2)
-    model, in_handler = Outer(), Outer()
-    handled = []
-
-    def handler(number: int, frame: Any) -> None:
-        handled.append(in_handler(x))
-
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    try:
-        with tracelab.trace() as trace:
-            while len(handled) < 30:
-                model(x)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert trace.complete
-    # Every inner call has its own outer call above it; two outer calls for one of them would be wrong.
-    for call in trace.find("Outer.forward"):
-        own = [child for child in call.children if child.root == call.root]
-        assert [child.name for child in own] == ["Inner.forward"]
-    assert trace.count("Outer.forward") == trace.count("Inner.forward")
-
-
-def test_a_finalizer_that_calls_a_module_while_we_record() -> None:
-    """`__del__` runs wherever the last reference goes: here when a container dies in a forward."""
-    x = torch.ones(2)
-    module = Inner()
-
-    class Last:
-        def __del__(self) -> None:
-            module(x)
-
-    class Dropping(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            Last()
-            return x
-
-    with tracelab.trace() as trace:
-        Dropping()(x)
-    assert [(call.name, call.parent and call.parent.name) for call in trace.calls] == [
-        ("Dropping.forward", None),
-        ("Inner.forward", "Dropping.forward"),
-    ]
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, StopIteration, MemoryError])

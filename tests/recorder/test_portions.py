@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 import tracelab
-from tracelab import session
+from tracelab import running
 from tracelab.calls import Trace
 from tracelab.events import Lane
 from tracelab.packing import Packer
@@ -417,7 +417,7 @@ def test_a_trace_is_the_same_without_packing(
     PROGRAMS[program]()  # what a library makes at first use is there
     for portion in (16, 100, 10**9):
         clock = itertools.count(1000, 10)
-        for place, name in ((wrapper, "now"), (room, "perf_counter_ns"), (session, "perf_counter_ns")):
+        for place, name in ((wrapper, "now"), (room, "perf_counter_ns"), (running, "perf_counter_ns")):
             monkeypatch.setattr(place, name, clock.__next__)
         monkeypatch.setattr(room, "PORTION", portion)
         with torch.random.fork_rng(devices=[]), tracelab.trace(**options) as trace:

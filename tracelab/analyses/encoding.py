@@ -13,6 +13,7 @@ from ..events import Site
 from ..values import Spec, TensorSpec, first
 from .loops import LOOPS, passes
 from .shapes import INPUTS, SOURCES
+from .windows import window_facts
 
 NO_INDEX = -1
 """An encode step belongs to no pass."""
@@ -27,7 +28,7 @@ def encode_steps(trace: Trace) -> list[Step]:
     for row in columns.rows_at(generates) if any(generates) else ():
         if row not in looping:
             rows, loop = _before_the_loop(trace, row)
-            found += [_step(Call(trace, one), Call(trace, row)) for one in rows if loop is not None]
+            found += [_step(trace, Call(trace, one), Call(trace, row)) for one in rows if loop is not None]
     return found
 
 
@@ -53,7 +54,7 @@ def _is_part(site: Site, whole: Site) -> bool:
     return site.root == whole.root and bool(site.path) and site.path != whole.path
 
 
-def _step(call: Call, generate: Call) -> Step:
+def _step(trace: Trace, call: Call, generate: Call) -> Step:
     inputs = call.inputs
     fed, output, mask = _main(inputs), first(call.output, TensorSpec), inputs.get("attention_mask")
     return Step(
@@ -64,7 +65,7 @@ def _step(call: Call, generate: Call) -> Step:
         input=None if fed is None else fed.shape,
         mask=mask.shape if isinstance(mask, TensorSpec) else None,
         duration=call.duration,
-        facts={} if output is None else {"output": output.shape},
+        facts={**({} if output is None else {"output": output.shape}), **window_facts(trace, generate)},
     )
 
 

@@ -46,7 +46,7 @@ def _sum_up(trace: Trace, loop: Loop, of_loop: Sequence[Step]) -> Generation:
         prefill=_prefill(of_loop, call),
         decode=_quantile(tokens, 0.5),
         decode_p95=_quantile(tokens, 0.95),
-        inside=sum(step.duration for step in of_loop) / total if total and of_loop else None,
+        inside=_inside(of_loop, total),
         tracer=_tracer(trace, loop, total),
     )
 
@@ -86,6 +86,13 @@ def _gaps(of_loop: Sequence[Step], call: Call) -> list[float]:
     given = [1 + (step.facts.get("accepted") or 0) for step in later]
     gaps = [(stop - start) / number for start, stop, number in zip(starts, starts[1:], given, strict=False)]
     return sorted(gap for gap, number in zip(gaps, given, strict=True) for _ in range(number))
+
+
+def _inside(of_loop: Sequence[Step], total: float) -> float | None:
+    """The model's share of the time; None where a compiled model hides its own."""
+    if not total or not of_loop or any(step.facts.get("compiled") for step in of_loop):
+        return None
+    return sum(step.duration for step in of_loop) / total
 
 
 def _quantile(values: Sequence[float], share: float) -> float | None:

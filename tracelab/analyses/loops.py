@@ -183,11 +183,11 @@ def _scan(columns: Columns) -> Passes:
 
 
 def _is_loop(columns: Columns, roles: Sequence[int], row: int, place: tuple[str | None, str | None]) -> bool:
-    """Whether the `generate` at `row` runs its model itself, as it does for a loop of the user's."""
+    """Whether the `generate` at `row` runs its model itself, more than once: that is a loop of the user's."""
     below = columns.gather("site", columns.children_of(row))
     if any(roles[site] == _LOOP for site in below):
         return False
-    return any(roles[site] == _MODULE and _place(columns.sites[site]) == place for site in below)
+    return sum(roles[site] == _MODULE and _place(columns.sites[site]) == place for site in below) > 1
 
 
 def _place(site: Site) -> tuple[str | None, str | None]:

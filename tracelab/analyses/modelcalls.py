@@ -25,6 +25,7 @@ class Given(NamedTuple):
     """What came in: the first two sizes of ids or embeddings, the mask, the cache, the ids themselves.
 
     `packed`: how many sequences stand one behind another in a single row, in continuous batching.
+    `embeds`: the argument in which embeddings came, where no ids did.
     """
 
     input: Shape | None
@@ -32,6 +33,7 @@ class Given(NamedTuple):
     cache: CacheSpec | None
     tokens: tuple[int, ...] | None
     packed: int | None
+    embeds: str | None
 
 
 class Came(NamedTuple):
@@ -76,7 +78,8 @@ class ModelCalls:
 
 def _read(inputs: dict[str, Spec]) -> Given:
     ids = _tensor(inputs, IDS)
-    fed = ids or _tensor(inputs, EMBEDS)
+    embeds = None if ids else next((name for name in EMBEDS if _tensor(inputs, (name,))), None)
+    fed = _tensor(inputs, (embeds,)) if embeds else ids
     encoder_decoder = any(name in inputs for name in ENCODED)
     mask = _tensor(inputs, ("decoder_attention_mask" if encoder_decoder else "attention_mask",))
     return Given(
@@ -85,6 +88,7 @@ def _read(inputs: dict[str, Spec]) -> Given:
         cache_in(inputs),
         _tokens(ids),
         _packed(_tensor(inputs, ("cu_seq_lens_q",))),
+        embeds,
     )
 
 

@@ -28,6 +28,7 @@ from .loops import ASSISTED, REORDER, Loop, passes
 from .modelcalls import Came, Given, ModelCalls
 from .notes import cache_notes
 from .stopping import finished, stops
+from .windows import window_facts
 
 
 def steps(trace: Trace) -> list[Step]:
@@ -37,16 +38,17 @@ def steps(trace: Trace) -> list[Step]:
 
 
 def step(trace: Trace, index: int, loop: int = 0) -> Step:
-    """The step with an index, of the first loop unless told; IndexError in one line if there is none."""
-    loops = list(dict.fromkeys(one.loop for one in steps(trace) if one.phase != "encode"))
+    """The step with an index, of the loop that began first unless told; IndexError if there is none."""
+    found = {one.loop.id: one.loop for one in steps(trace) if one.phase != "encode"}
+    loops = [found[row] for row in sorted(found)]
     if not -len(loops) <= loop < len(loops):
         raise IndexError(f"there is no loop {loop!r}: this trace has {len(loops)}, counted from 0")
     of_loop = [one for one in steps(trace) if one.loop == loops[loop] and one.phase != "encode"]
     wanted = of_loop[-1].index + 1 + index if index < 0 else index
-    found = next((one for one in of_loop if one.index == wanted), None)
-    if found is None:
+    there = next((one for one in of_loop if one.index == wanted), None)
+    if there is None:
         raise IndexError(f"there is no step {index!r}: loop {loop} has {len(of_loop)}, counted from 0")
-    return found
+    return there
 
 
 def step_of(trace: Trace, call: Call) -> int | None:
@@ -130,7 +132,7 @@ def _passes_of(trace: Trace, loop: Loop, calls: ModelCalls) -> Iterator[Pass]:
 def _bare_steps(trace: Trace, loop: Loop, found: list[Pass]) -> Iterator[Step]:
     """The steps as far as each can be read from its own call and from the cache of the next one."""
     made_by = Call(trace, loop.row)
-    facts = loop_facts(trace, made_by)
+    facts = {**loop_facts(trace, made_by), **window_facts(trace, made_by)}
     decode = "verify" if made_by.function == ASSISTED else "decode"
     later = [*(_length(one.before.cache) for one in found), None][1:]
     seen = 0
@@ -166,7 +168,7 @@ def _facts_of_passes(trace: Trace, loop: Loop, bare: list[Step]) -> list[dict[st
     reordered = {index for _, index in loop.helpers.get(REORDER, ())}
     chunks = [position for position, one in enumerate(bare) if one.phase == "prefill"]
     ended: dict[int, list[str]] = {}
-    for stop in stops(trace, loop.row).values():
+    for stop in stops(trace, loop).values():
         ended.setdefault(stop.step, []).extend(stop.by.split(" and "))
     for position, (one, facts) in enumerate(zip(bare, told, strict=True)):
         if one.index in drafted:
@@ -222,6 +224,8 @@ def _first(known: int | None, otherwise: int | None) -> int | None:
 def _step_facts(one: Pass, facts: dict[str, Any]) -> dict[str, Any]:
     """What is known of the loop, and `rows` (of the input) and `batch` (inputs behind these rows)."""
     known = {**facts, "compiled": True} if one.compiled else dict(facts)
+    if one.before.embeds is not None:
+        known["embeds"] = one.before.embeds
     if one.before.packed is not None:
         known["packed"] = one.before.packed
     cache = one.after.cache or one.before.cache

@@ -49,9 +49,15 @@ def _sizes(a: Step, b: Step) -> Iterator[Difference]:
     for name in SIZES:
         one, other = getattr(a, name), getattr(b, name)
         if one != other:
-            yield Difference("shape", WORDS.get(name, name), _text(one), _text(other))
+            text = _places if name == "positions" else _text
+            yield Difference("shape", WORDS.get(name, name), text(one), text(other))
     if a.tokens != b.tokens:
         yield Difference("token", "tokens", _text(a.tokens), _text(b.tokens))
+
+
+def _places(value: tuple[int, int] | None) -> str:
+    """As in the table of steps: where the input begins and ends in the sequence."""
+    return "" if value is None else "–".join(map(str, dict.fromkeys(value)))
 
 
 def _text(value: object) -> str:

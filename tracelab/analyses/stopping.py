@@ -33,10 +33,10 @@ class Stop(NamedTuple):
     by: str
 
 
-def stops(trace: Trace, loop: int) -> dict[int, Stop]:
-    """Row of the batch -> what finished it, for the decoding loop at the row `loop` of the trace."""
+def stops(trace: Trace, loop: Loop) -> dict[int, Stop]:
+    """Row of the batch -> what finished it in this decoding loop; empty where no row can be told."""
     found: dict[int, dict[int, Stop]] = trace.memo("stops", lambda: _all_stops(trace))
-    return found.get(loop, {})
+    return found.get(loop.row, {}) if _by_rows(trace, loop) else {}
 
 
 def finished(trace: Trace, loop: Loop, batch: int | None) -> list[int] | None:
@@ -44,7 +44,7 @@ def finished(trace: Trace, loop: Loop, batch: int | None) -> list[int] | None:
     if batch is None or not _by_rows(trace, loop):
         return None
     ended = [0] * (loop.index + 1)
-    for stop in stops(trace, loop.row).values():
+    for stop in stops(trace, loop).values():
         ended[stop.step] += 1
     for index in range(1, len(ended)):
         ended[index] += ended[index - 1]
@@ -56,11 +56,29 @@ def stopped_by(trace: Trace, loop: Loop) -> tuple[str, ...]:
     call = Call(trace, loop.row)
     if call.status != "ok":
         return (call.error or "still running" if call.status == "open" else call.error or "an exception",)
-    found = stops(trace, loop.row)
     if _by_rows(trace, loop):
+        found = stops(trace, loop)
         return tuple(found[row].by for row in sorted(found))
-    last = [stop.by for stop in found.values() if stop.step == loop.index]
-    return (" and ".join(dict.fromkeys(last)),) if last else ()
+    last = _named_last(trace, loop)
+    return (" and ".join(last),) if last else ()
+
+
+def _named_last(trace: Trace, loop: Loop) -> list[str]:
+    """The criteria that said stop in the last pass: of every row that any of them named, else all of them."""
+    columns = trace.columns
+    named: dict[str, set[int]] = {}
+    for criteria in (row for row, index in loop.helpers.get(CRITERIA, ()) if index == loop.index):
+        for row in columns.children_of(criteria):
+            rows = columns.facts.get(row, {}).get("finished", ())
+            if rows:
+                named.setdefault(_word(trace, row), set()).update(rows)
+    every = set().union(*named.values())
+    return [word for word, rows in named.items() if rows == every] or list(named)
+
+
+def _word(trace: Trace, row: int) -> str:
+    owner = trace.columns.sites[trace.columns.site[row]].owner
+    return WORDS.get(owner, owner)
 
 
 def derived_facts(trace: Trace, call: Call) -> Mapping[str, object]:
@@ -101,8 +119,7 @@ def _all_stops(trace: Trace) -> dict[int, dict[int, Stop]]:
         loop, index = _pass_of(found, columns.parent, row)
         if loop == UNKNOWN:
             continue
-        owner = columns.sites[columns.site[row]].owner
-        word = WORDS.get(owner, owner)
+        word = _word(trace, row)
         stops = named.setdefault(loop, {})
         for sequence in columns.facts[row]["finished"]:
             known = stops.get(sequence)

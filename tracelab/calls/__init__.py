@@ -17,7 +17,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
 from __future__ import annotations
 
 from .again import made_by_autograd
-from .call import Call, Times, bind, inert, is_below
+from .call import Call, Times, bind, is_below
 from .choice import Choice, Choices, Stage
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
 from .comparison import Comparison, Difference
@@ -50,7 +50,6 @@ __all__ = [
     "TokenRow",
     "Trace",
     "bind",
-    "inert",
     "is_below",
     "made_by_autograd",
     "quiet",

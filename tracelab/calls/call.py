@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..events import UNKNOWN, Place, Signature, Site
-from ..values import Spec
+from ..values import Spec, inert
 from .again import facts_of_backward
 from .columns import STATUSES, Columns
 
@@ -271,11 +271,6 @@ def bind(site: Site, signature: Signature, specs: Sequence[Spec]) -> dict[str, S
         # A positional-only parameter leaves its name free for `**kwargs`.
         bound[f"**{name}" if name in bound else name] = specs[number]
     return bound
-
-
-def inert(name: str) -> str:
-    """`name` with every character that could act on a terminal written as its code point."""
-    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def is_below(path: str, above: str) -> bool:

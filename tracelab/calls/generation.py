@@ -19,7 +19,8 @@ class Generation:
 
     Seconds: `total` of the whole loop, `prefill` from its beginning to the end of the prompt's model call,
     `decode` and `decode_p95` median and 95th percentile of the time from one new token to the next.
-    `inside`: share of `total` that was spent in the model's calls; the rest is Python around them.
+    `inside`: share of `total` that was spent in the model's calls, the rest is Python around them; None
+    where a compiled model hides its time.
     `tracer`: share that tracelab itself took, by the price of a call measured in that process; None
     where it was not measured.
     """

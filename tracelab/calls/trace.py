@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from ..events import UNKNOWN
+from ..events import FORKED, UNKNOWN
 from .call import Call
 from .choice import Choice
 from .columns import OPEN, Columns
@@ -37,6 +37,7 @@ ANSWERS = {
     "save": "tracelab.exporters:save",
     "text": "tracelab.renderers.tree:text",
     "print": "tracelab.renderers.tree:show",
+    "print_steps": "tracelab.renderers.steps:show_steps",
     "rich": "tracelab.renderers.tree:renderable",
     "html": "tracelab.renderers.tree:html",
 }
@@ -78,7 +79,12 @@ class Trace:
         self._columns = Columns() if columns is None else columns
         self._pull = pull
         self._over = False
+        self._session: object = None
         self._memo: dict[str, Any] = {}
+
+    def hold(self, session: object) -> None:
+        """Keep what would end the recording when nobody holds it: somebody has kept the trace alone."""
+        self._session = session
 
     def finish(self) -> None:
         """The recording is over.  It is folded when it is first read, so that the host need not wait."""
@@ -149,7 +155,7 @@ class Trace:
     def complete(self) -> bool:
         """Every call that was seen is here, with its end, and so is the end of the recording."""
         columns = self.columns
-        if columns.dropped or columns.faults or columns.meta.get("unfinished"):
+        if columns.dropped or columns.faults or columns.meta.get("unfinished") or columns.meta.get(FORKED):
             return False
         return OPEN not in columns.status
 
@@ -228,6 +234,13 @@ class Trace:
         width: columns, None for those of the terminal.
         """
         self._ask("print", depth=depth, fold=fold, width=width)
+
+    def print_steps(self, fold: bool = True, width: int | None = None) -> None:
+        """Show the table of generation steps, and below it why each loop stopped and where its time went.
+
+        fold=False: one row for each step.  width: columns, None for those of the terminal.
+        """
+        self._ask("print_steps", fold=fold, width=width)
 
     def __str__(self) -> str:
         return self._ask("text")  # type: ignore[no-any-return]

@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from ..session import version
+        from ..running import version
 
         click.echo(f"tracelab {version()}")
         context.exit()

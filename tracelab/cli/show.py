@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +16,7 @@ from .options import show_tree, strict_filter, view_options
 @click.argument("file")
 def show(file: str, svg: str | None, **view: Any) -> None:
     """Show the call tree of FILE, a trace that was saved; - reads standard input."""
-    from ..exporters import load
+    from ..exporters import files, load
 
     recorded = load(file)
     if svg is None:
@@ -28,6 +27,6 @@ def show(file: str, svg: str | None, **view: Any) -> None:
     with strict_filter():
         drawn = picture.svg(recorded, **view)
     try:
-        Path(svg).write_text(drawn, encoding="utf-8")
+        files.write(svg, [drawn], compress=False)
     except OSError as error:
         raise TracelabError(f"cannot write {svg!r}: {error.strerror}") from None

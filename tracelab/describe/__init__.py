@@ -3,6 +3,8 @@
     reflection   reading classes and instances past whatever they define
     table        interned rows
     tensors      tensors and arrays
+    subclasses   tensors whose classes want to be asked
+    stats        extremes and moments of a tensor
     caches       generation caches
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
@@ -31,7 +33,7 @@ from .describer import Describer
 from .encodings import Padding, cut_end, encodings_of, fields_of, lengths_in, numbers_in, padding_in, texts_in
 from .habits import Habit, Kin, not_kept
 from .readers import never
-from .reflection import class_name, dict_of_class, file_name, home, instance_dict, mro_of
+from .reflection import class_name, dict_of_class, file_name, home, instance_dict, is_a, mro_of
 from .table import Table
 from .tensors import shape_of
 
@@ -50,6 +52,7 @@ __all__ = [
     "file_name",
     "home",
     "instance_dict",
+    "is_a",
     "last_ids",
     "layers_of_cache",
     "lengths_in",

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .reflection import dict_getter
+from .reflection import dict_getter, named
 from .tensors import counter, shape_of
 
 DictGetter = Callable[[Any], dict[str, Any]]
@@ -57,7 +57,7 @@ class CacheReader:
         if known is None:
             getters, key = self._getters, id(cls)
             known = getters[key] = dict_getter(cls), weakref.ref(cls, lambda _: getters.pop(key, None))
-        return known[0](value)
+        return named(known[0](value))
 
 
 def growing_cache_reader(cls: type) -> Callable[[Any], CacheKey] | None:

@@ -3,24 +3,30 @@
 `ModelOutput` overrides `__getitem__`, `BatchEncoding` keeps its data in an attribute, a named tuple has
 field names on its class.  Each reader below gives at most MAX_ITEMS names and values, and the number
 of fields that there are.
+
+A key is a name only if it looks like one.  A mapping may as well be keyed by prompts, file paths or token
+ids: these are values, and where no values are kept the position stands in for them (`names_of`).
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from ..values import Key
-from .reflection import dict_of_class, home, instance_dict, mro_of
+from .reflection import all_texts, dict_of_class, home, instance_dict, mro_of
 
 MAX_ITEMS = 64
 MAX_DEPTH = 6
 MAX_PARTS = 512
 MAX_TEXT = 200
-_TEXT = frozenset({id(str)})
-"""By id: hashing a class may run its metaclass."""
+
+MAX_NAME = 100
+MAX_NUMBER = 1000
+_NAME = re.compile(r"[A-Za-z0-9_.:#\[\]-]+")
 
 Fields = tuple[Sequence[Key], Sequence[Any], int]
 """Names and values of the fields that are kept, and the number of fields that there are."""
@@ -45,11 +51,28 @@ def fields_reader(cls: type) -> Callable[[Any], Fields] | None:
     return None
 
 
+def are_names(keys: Iterable[Key]) -> bool:
+    """Whether none of these plain keys says more than a name or a small number does."""
+    return all(_is_name(key) for key in keys)
+
+
+def names_of(keys: Sequence[Key]) -> Sequence[Key]:
+    """The keys that are names; the others are replaced by their positions."""
+    return keys if are_names(keys) else [key if _is_name(key) else at for at, key in enumerate(keys)]
+
+
+def _is_name(key: Key) -> bool:
+    if type(key) is int:
+        return 0 <= key < MAX_NUMBER
+    text = str(key)
+    return len(text) <= MAX_NAME and _NAME.fullmatch(text) is not None
+
+
 def _mapping(value: Any) -> Fields:
     length = dict.__len__(value)
     if length <= MAX_ITEMS:
         texts = list(dict.keys(value))
-        if _TEXT.issuperset(map(id, map(type, texts))):
+        if all_texts(texts):
             return texts, list(dict.values(value)), length
     names: list[Key] = []
     for name in islice(dict.keys(value), MAX_ITEMS):
@@ -59,10 +82,10 @@ def _mapping(value: Any) -> Fields:
 
 
 def _ordered(value: Any) -> Fields:
-    """An OrderedDict keeps an order of its own, which `dict.keys` does not know."""
-    names = list(islice(OrderedDict.__iter__(value), MAX_ITEMS))
-    if not _TEXT.issuperset(map(id, map(type, names))):
+    """An OrderedDict keeps an order of its own, not known to `dict.keys`; following it hashes the keys."""
+    if dict.__len__(value) > MAX_PARTS or not all_texts(dict.keys(value)):
         return _mapping(value)
+    names = list(islice(OrderedDict.__iter__(value), MAX_ITEMS))
     return names, [dict.__getitem__(value, name) for name in names], dict.__len__(value)
 
 

@@ -20,7 +20,7 @@ from ..events import Signature
 from ..forms import Meaning
 from ..values import ObjectSpec, Scalar, ScalarSpec, Spec, UnreadableSpec
 from .caches import CacheReader, growing_cache_reader, is_hybrid
-from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader
+from .containers import MAX_DEPTH, MAX_PARTS, MAX_TEXT, Fields, fields_reader, names_of
 from .habits import Habit
 from .holes import Holes
 from .keys import Make, make_cache, make_container, make_ready, make_tensor, make_tuple, signature_of
@@ -28,7 +28,7 @@ from .meanings import Meanings
 from .parts import Knife
 from .readers import call_reader, value_reader
 from .rebuilding import Rebuilder
-from .reflection import class_name, home, mro_of
+from .reflection import all_texts, class_name, home, mro_of
 from .table import Table
 from .tensors import array_spec, tensor_spec
 
@@ -36,6 +36,9 @@ Left = list[int] | None
 Reader = Callable[[Any, int, Left], int]
 
 _SCALARS = (type(None), bool, int, float, str)
+
+MAX_BITS = 1024
+"""A whole number of more bits is kept as one that nobody knows."""
 
 
 class Describer:
@@ -77,7 +80,7 @@ class Describer:
             with self._guard():
                 return self.signature(args, kwargs, True)
         # The names and then the spec numbers, in one flat tuple: the same tuple is the same signature.
-        parts: list[Any] = [len(args), *kwargs]
+        parts: list[Any] = [len(args), *(kwargs if all_texts(kwargs) else map(str.__str__, kwargs))]
         self._append(parts, (*args, *kwargs.values()) if kwargs else args)
         key = tuple(parts)
         number = self.calls.numbers.get(key)
@@ -206,6 +209,8 @@ class Describer:
         return self._ready(tensor_spec(value, stats=self._stats, values=self.keeps_values))
 
     def _scalar(self, value: Any, depth: int, left: Left) -> int:
+        if isinstance(value, int) and value.bit_length() > MAX_BITS:
+            return self._ready(ScalarSpec(type(value).__name__))  # its digits may take minutes
         kept: Scalar = value if not isinstance(value, str) else value[:MAX_TEXT]
         # The repr as key keeps 1, True and 1.0 apart, 0.0 and -0.0 too, and finds NaN again.
         spec = ScalarSpec(type(value).__name__, kept, True)
@@ -227,6 +232,8 @@ class Describer:
 
         def container(value: Any, depth: int, left: Left) -> int:
             names, items, length = read(value)
+            if not self.keeps_values:
+                names = names_of(names)
             left = [MAX_PARTS] if left is None else left
             if depth >= MAX_DEPTH or left[0] <= 0:
                 names, items = (), ()
@@ -247,6 +254,11 @@ class Describer:
         return self.keys.add(key, (make, raw)) if number is None else number
 
     # --- reading --------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        """The recording is over: let go of the readers, which hold us, so that we need no collector."""
+        self._readers.clear()
+        self._classes.clear()
 
     def settled_call(self, number: int) -> int:
         """The number of a signature in the table, for one that may come from a reader with a hole."""

@@ -19,7 +19,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .caches import growing_cache_reader
-from .reflection import mro_of
+from .containers import are_names
+from .reflection import all_texts, mro_of
 
 MAX_PARTS = 64
 """A value of more parts has no reader.  No container may be longer than what the describer keeps of one: the
@@ -103,8 +104,11 @@ class Knife:
         return (GROUP, kind, *[self._layout(value, depth + 1) for value in values])
 
     def _named(self, kind: str, values: Any, depth: int) -> Layout:
-        names = tuple(values) if kind == MAPPING else tuple(OrderedDict.__iter__(values))
-        if len(names) > MAX_PARTS or any(type(name) is not str for name in names):
+        # Following the order of an OrderedDict hashes its keys.
+        if dict.__len__(values) > MAX_PARTS or not all_texts(dict.keys(values)):
+            raise Unreadable
+        names = tuple(values if kind == MAPPING else OrderedDict.__iter__(values))
+        if not are_names(names):
             raise Unreadable
         self._constants.append(names)
         return self._group(kind, [dict.__getitem__(values, name) for name in names], depth)

@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..values import Dim, Scalar, TensorSpec, TensorStats
+from ..values import Dim, Scalar, TensorSpec
 from .reflection import class_name, home, mro_of
+from .stats import stats_of
+from .subclasses import Asked, unasked
 
 Value = TypeVar("Value")
 
@@ -37,8 +39,8 @@ def tensor_spec(value: Any, *, stats: bool, values: bool) -> TensorSpec:
         return TensorSpec(
             ("?",) if _is_unmaterialised(cls) else shape_of(value) or _no_shape(value),
             _name(base.dtype.__get__(value)),
-            str(base.device.__get__(value)),
-            stats=_unless_it_raises(_stats, value) if stats and readable else None,
+            _device(value),
+            stats=_unless_it_raises(stats_of, value) if stats and readable else None,
             type="Tensor" if plain else class_name(cls),
             values=_unless_it_raises(_small_values, value) if values and readable else None,
         )
@@ -60,7 +62,8 @@ def shape_of(value: Any) -> tuple[Dim, ...]:
     torch: Any = sys.modules["torch"]
     try:
         with torch._C.DisableTorchFunctionSubclass():
-            return tuple([_dim(size) for size in torch._C.TensorBase.shape.__get__(value)])
+            sizes = unasked(value, torch._C.TensorBase.shape.__get__)
+            return tuple([_dim(size) for size in sizes])
     except Exception:
         return ()
 
@@ -68,9 +71,17 @@ def shape_of(value: Any) -> tuple[Dim, ...]:
 def _no_shape(value: Any) -> tuple[Dim, ...]:
     """`()` for a tensor without dimensions, `?` for one whose shape cannot be told."""
     try:
-        return () if sys.modules["torch"]._C.TensorBase.ndim.__get__(value) == 0 else ("?",)
+        return () if unasked(value, sys.modules["torch"]._C.TensorBase.ndim.__get__) == 0 else ("?",)
     except Exception:
         return ("?",)
+
+
+def _device(value: Any) -> str:
+    """The device of a tensor, `?` where its class would have to be asked."""
+    try:
+        return str(unasked(value, sys.modules["torch"]._C.TensorBase.device.__get__))
+    except Asked:
+        return "?"
 
 
 def _is_unmaterialised(cls: type) -> bool:
@@ -82,7 +93,10 @@ def array_spec(value: Any) -> TensorSpec:
     """The spec of a numpy array."""
     numpy: Any = sys.modules["numpy"]
     shape = tuple([_dim(size) for size in numpy.ndarray.shape.__get__(value)])
-    return TensorSpec(shape, str(numpy.ndarray.dtype.__get__(value)), type=class_name(type(value)))
+    dtype = numpy.ndarray.dtype.__get__(value)
+    # A structured one has names and a class of the host's in it, and is as long as it likes.
+    name = str(dtype) if dtype.fields is None and dtype.subdtype is None else f"void{8 * dtype.itemsize}"
+    return TensorSpec(shape, name, type=class_name(type(value)))
 
 
 def counter(tensor: Any) -> int | None:
@@ -121,21 +135,3 @@ def _small_values(tensor: Any) -> tuple[Scalar, ...] | None:
     if tensor.is_floating_point() or tensor.is_complex() or tensor.numel() > MAX_VALUES:
         return None
     return tuple(tensor.detach().reshape(-1).tolist())
-
-
-def _stats(tensor: Any) -> TensorStats | None:
-    """Extremes and moments of the finite elements, computed without touching gradients or random state."""
-    torch: Any = sys.modules["torch"]
-    if not tensor.is_floating_point() or tensor.layout is not torch.strided:
-        return None
-    with torch.no_grad():
-        flat = (
-            tensor.detach().reshape(-1).to(torch.float64 if tensor.dtype == torch.float64 else torch.float32)
-        )
-        nan = int(torch.isnan(flat).sum())
-        inf = int(torch.isinf(flat).sum())
-        finite = flat if not nan and not inf else flat[torch.isfinite(flat)]
-        if not finite.numel():
-            return TensorStats(None, None, None, None, nan, inf)
-        std = float(finite.std(correction=0))
-        return TensorStats(float(finite.min()), float(finite.max()), float(finite.mean()), std, nan, inf)

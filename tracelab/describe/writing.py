@@ -35,6 +35,7 @@ from typing import Any
 
 from ..forms import LOWER
 from .parts import CACHE, CLASS, MAPPING, NONE, SEQUENCE, TENSOR, Layout
+from .reflection import all_texts
 
 CALL, VALUE = "args, kwargs", "value"
 
@@ -54,7 +55,12 @@ def factory(parameters: str, layout: Layout, holes: tuple[int, ...]) -> Callable
     text = source.text(parameters)
     name = f"<tracelab reader {hash(text) & 0xFFFFFFFF:08x}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    space: dict[str, Any] = {"order": OrderedDict.__iter__, "item": dict.__getitem__}
+    space: dict[str, Any] = {
+        "order": OrderedDict.__iter__,
+        "item": dict.__getitem__,
+        "names": dict.keys,
+        "all_texts": all_texts,
+    }
     exec(compile(text, name, "exec"), space)
     make: Callable[..., Any] = space["make"]
     return make
@@ -113,7 +119,8 @@ class _Source:
         elif kind == MAPPING:
             self._names(name, len(parts))
             self._unpack(f"{name}.values()", parts)
-        else:  # a mapping with an order of its own
+        else:  # a mapping with an order of its own, which hashes the keys when it is followed
+            self._unless(f"not all_texts(names({name}))")
             names = self._names(f"order({name})", len(parts))
             for at, part in enumerate(parts):
                 variable = self._variable()

@@ -16,6 +16,9 @@ from . import limits
 
 T = TypeVar("T")
 
+_brief = reprlib.Repr()
+_brief.maxlevel, _brief.maxlist, _brief.maxdict = 2, 3, 3
+
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
 
@@ -47,7 +50,7 @@ def at(place: str) -> Iterator[None]:
 
 def unexpected(wanted: str, value: object) -> Refused:
     """The refusal of `value`, showing only so much of it that the message stays one line."""
-    return Refused(f"expected {wanted}, got {reprlib.repr(value)}")
+    return Refused(f"expected {wanted}, got {_brief.repr(value)}")
 
 
 def text(value: object) -> str:

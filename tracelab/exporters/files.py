@@ -34,8 +34,8 @@ _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) 
 
 
 def write(target: str, texts: Iterable[str], compress: bool) -> None:
-    """Replace the file `target` by these ASCII texts; `OSError` names the target, not the draft."""
-    chunks = (text.encode("ascii") for text in texts)
+    """Replace the file `target` by these texts in UTF-8; `OSError` names the target, not the draft."""
+    chunks = (text.encode("utf-8") for text in texts)
     try:
         _replace(Path(target), _compressed(chunks) if compress else chunks)
     except OSError as error:

@@ -21,10 +21,19 @@ class Ledger:
         self.forms: list[list[Any]] = []
         self.meanings: list[list[int]] = []
         self.templates: list[dict[str, Any]] = []
+        self._taken = {"forms": 0, "meanings": 0, "templates": 0}
         self._forms: dict[Form, tuple[int, int, int]] = {}
         self._meanings: dict[tuple[int, Sizes], int] = {}
         self._templates: dict[Template, int] = {}
         self._translated: dict[Tables, Translation] = {}
+
+    def take(self) -> dict[str, list[Any]]:
+        """What has been added since the last time; a stream has written it and needs it no more."""
+        grown: dict[str, list[Any]] = {name: getattr(self, name) for name in self._taken}
+        for name, added in grown.items():
+            self._taken[name] += len(added)
+            setattr(self, name, [])
+        return grown
 
     def meanings_of(self, tables: Tables) -> Translation:
         """From the numbers of meanings in some tables to those in the file."""
@@ -39,7 +48,7 @@ class Ledger:
         key = (form, meaning.sizes)
         number = self._meanings.get(key)
         if number is None:
-            number = self._meanings[key] = len(self.meanings)
+            number = self._meanings[key] = self._taken["meanings"] + len(self.meanings)
             self.meanings.append([form, *meaning.sizes])
         return number
 
@@ -47,7 +56,7 @@ class Ledger:
         """The number of a template."""
         number = self._templates.get(template)
         if number is None:
-            number = self._templates[template] = len(self.templates)
+            number = self._templates[template] = self._taken["templates"] + len(self.templates)
             codes, places = template.group.codes, template.shape.places
             self.templates.append({"codes": ints.encode(codes), "places": ints.encode(places)})
         return number
@@ -69,7 +78,7 @@ class Ledger:
             if size > limits.FORM or levels > limits.LEVELS:
                 raise Unfit
             self.forms.append(forms.encode(form, lambda one: self._forms[one][0]))
-            found = self._forms[form] = (len(self.forms) - 1, size, levels)
+            found = self._forms[form] = (self._taken["forms"] + len(self.forms) - 1, size, levels)
         return found
 
 

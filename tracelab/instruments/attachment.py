@@ -8,7 +8,7 @@ recorder is made active first; from then on nobody who ends can take the patches
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
@@ -30,7 +30,7 @@ class Attachment:
         self.families = Families(self.patches, families)
         self.stance = Stance()
         self.watcher = Watcher(
-            [*self.families.modules, *_PARTS],
+            [*self.families.modules, *_PARTS, "greenlet"],
             self._arrived,
             {compiled.DYNAMO: self._lift_module_call},
         )
@@ -60,12 +60,12 @@ class Attachment:
                 self.stance.unwant(recorder)
 
     def clear(self) -> None:
-        """Take everything out."""
+        """Take everything out; one part whatever another one does."""
         with self.patches.lock:
-            self.stance.clear()
-            self.watcher.remove()
-            self.families.forget()
-            self.patches.undo_all()
+            parts = (self.stance.clear, self.watcher.remove, self.families.forget, self.patches.undo_all)
+            with ExitStack() as all_of_them:
+                for part in reversed(parts):
+                    all_of_them.callback(part)
 
     def _attach(self, families: bool = True) -> None:
         if families:
@@ -79,6 +79,7 @@ class Attachment:
                 whole = name not in _PARTS
                 for recorder in active.recorders if whole else ():
                     recorder.describer.learn_torch()
+                    recorder.learn_greenlets()
                 if active.recorders:
                     self._attach(families=whole)
                     self.stance.settle()

@@ -1,6 +1,7 @@
 """What a decoding loop knows and no shape tells: its mode, the rows that are finished, scores and choices.
 
-    loop              mode, beams, return_sequences      from its `generation_config`
+    loop              mode, beams, return_sequences,     from its `generation_config`
+                      temperature (not 1)
     _prefill          cache_layers                       shapes of the cache after the prompt
     criterion         finished                           rows for which it said stop
     criteria          chosen                             the ids that came last           (values only)
@@ -50,6 +51,9 @@ def of_loop(function: str) -> Tells:
             "mode": ("sample" if word == "greedy" else f"{word} sample") if sampled else word
         }
         found.update({fact: config[name] for fact, name in _CHOICES.items() if type(config.get(name)) is int})
+        temperature = config.get("temperature")
+        if sampled and type(temperature) is float and temperature != 1.0:
+            found["temperature"] = temperature
         return found
 
     return Tells(before=mode)

@@ -7,6 +7,7 @@ is only the eager fallback, and what runs is the registered function that the co
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 from ..describe import instance_dict
@@ -14,7 +15,7 @@ from ..describe import instance_dict
 
 def implementation(module: Any, forward: Any) -> Any | None:
     """The function that will run in place of `forward`; None where forward itself runs."""
-    code = getattr(forward, "__code__", None)
+    code = forward.__code__ if type(forward) is FunctionType else None
     if code is None or not code.co_qualname.startswith("use_experts_implementation."):
         return None
     cells = dict(zip(code.co_freevars, forward.__closure__ or (), strict=False))

@@ -94,7 +94,10 @@ class Families:
         """All patches are undone: the next `attach` begins anew."""
         self._bases.clear()
         while self._targets:
-            self._targets.pop().retired = True
+            target = self._targets[-1]
+            target.retired = True  # before it is forgotten: a Ctrl-C may come in between
+            self._kept.part(target)
+            self._targets.pop()
 
     def born(self, cls: type) -> None:
         """A class was made: patch what the families of its bases want of it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from ..describe import class_name, home, instance_dict, mro_of
+from ..describe import class_name, home, instance_dict, is_a, mro_of
 from ..errors import SetupError
 from ..recorder import original_of
 from .families import Family, can_wrap
@@ -35,10 +35,10 @@ def resolve(given: Any, families: tuple[Family, ...]) -> Root:
     """The root that the user meant; SetupError with one clear line if there is none."""
     if type(given) is str:
         return _named(given)
-    function = given.__func__ if isinstance(given, MethodType) else given
-    if isinstance(function, FunctionType):
+    function = given.__func__ if type(given) is MethodType else given
+    if type(function) is FunctionType:
         return _function(function)
-    if isinstance(given, type):
+    if is_a(given, type):
         return Root(given)
     bases = {tuple(family.base.split(":")) for family in families}
     if "_modules" in instance_dict(given) or any(home(base) in bases for base in mro_of(type(given))):

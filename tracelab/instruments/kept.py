@@ -60,6 +60,11 @@ class Wrappers:
             self._kept[id(target.holder), target.name] = target
         return target
 
+    def part(self, target: Target) -> None:
+        """One that will not be asked for again lets go of its wrapper, which knows it: no cycle is left."""
+        if self._kept.get((id(target.holder), target.name)) is not target:
+            target.wrapper = target.general = None
+
 
 def _stays(cls: type) -> bool:
     """Whether a class stands in a module of a library, where it will not die before the process."""

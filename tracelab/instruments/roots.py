@@ -18,9 +18,10 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any, NamedTuple
 
-from ..describe import class_name, dict_of_class, instance_dict, mro_of
+from ..describe import class_name, dict_of_class, instance_dict, is_a, mro_of
 from ..events import Site
 
 _MAX_FRUITLESS_SEARCHES = 3
@@ -169,10 +170,14 @@ class Roots:
 
 def children_of(module: Any) -> list[tuple[str, Any]]:
     """The named submodules of a module, read from its dictionary alone."""
-    children = instance_dict(module).get("_modules")
-    if not isinstance(children, dict):
-        return []
-    return [(name, child) for name, child in dict.items(children) if type(name) is str and child is not None]
+    children = dict.items(_mapping(module, "_modules"))
+    return [(name, child) for name, child in children if type(name) is str and child is not None]
+
+
+def _mapping(module: Any, name: str) -> dict[Any, Any]:
+    """One of the dictionaries of a module; empty where something else stands there."""
+    found: Any = instance_dict(module).get(name)
+    return found if is_a(found, dict) else {}
 
 
 def _has_forward(module: Any) -> bool:
@@ -180,14 +185,14 @@ def _has_forward(module: Any) -> bool:
     for cls in mro_of(type(module)):
         forward = dict_of_class(cls).get("forward")
         if forward is not None:
-            return getattr(forward, "__name__", "") != "_forward_unimplemented"
+            return type(forward) is not FunctionType or forward.__name__ != "_forward_unimplemented"
     return False
 
 
 def _is_bare(module: Any) -> bool:
     """Whether a module has neither children nor parameters; the `weight=None` of a loss is none."""
-    parameters = instance_dict(module).get("_parameters") or {}
-    return not children_of(module) and all(one is None for one in dict.values(parameters))
+    parameters = dict.values(_mapping(module, "_parameters"))
+    return not children_of(module) and all(one is None for one in parameters)
 
 
 def _joined(prefix: str, path: str | None) -> str | None:

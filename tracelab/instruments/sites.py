@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import Any
 
 from ..calls import is_below
-from ..describe import class_name, dict_of_class, instance_dict, mro_of
+from ..describe import class_name, dict_of_class, instance_dict, is_a, mro_of
 from ..events import Site
 from ..recorder import Target
 from .experts import implementation
@@ -63,7 +63,7 @@ class Sites:
             self._modules.append(weakref.ref(it))
             return
         # A processor is followed together with the tokenizer and the feature extractor that it holds.
-        parts = [] if isinstance(it, (type, FunctionType)) else list(instance_dict(it).values())
+        parts = [] if is_a(it, type) or type(it) is FunctionType else list(instance_dict(it).values())
         for part in [it, *parts]:
             try:
                 self._followed[id(part)] = weakref.ref(part)
@@ -109,7 +109,7 @@ def _method_origin(target: Target, owner: str) -> Origin:
 def _owner(target: Target, it: Any) -> str:
     """Class of `self`; for a class or static method the class, for a plain function nothing."""
     if target.bound:
-        return class_name(it if isinstance(it, type) else type(it))
+        return class_name(it if is_a(it, type) else type(it))
     return class_name(target.holder) if isinstance(target.holder, type) else ""
 
 

@@ -26,6 +26,8 @@ from .tables import Tables
 class Packer:
     """Packs the rows of one lane; its tables are what the blocks are read with."""
 
+    __slots__ = ("_summary", "_tables", "_visits", "came", "given")
+
     def __init__(
         self,
         given: Callable[[int], Meaning],
@@ -38,10 +40,18 @@ class Packer:
         `visits`: the table of the recording.  `summary`: keep the clocks of calls at the top of a segment
         only, and sums of the times of all others.
         """
-        self.tables = Tables(visits)
+        self._tables: Tables | None = None
+        self._visits = visits
         self.given = given
         self.came = came
         self._summary = summary
+
+    @property
+    def tables(self) -> Tables:
+        """Made with the first block: a host may begin a thread for every call."""
+        if self._tables is None:
+            self._tables = Tables(self._visits)
+        return self._tables
 
     def pack(self, rows: list[int], everything: bool = False) -> tuple[Block, int]:
         """Pack events from the front, up to the last good cut or all of them; and how many ints that were."""

@@ -7,9 +7,11 @@
     looks_up    which forwards name a line above their own, for which torch's frames must be there
     general     stands in for anything else, and for calls that are not like the last one
     tracebacks  keeps our lines out of the host's tracebacks, warnings and compiled graphs
+    came        what a number in a row stands for
     recorder    turns what a wrapper reports into rows of a lane
     callees     what is known of the callees, and who called them
     backward    whether autograd is running
+    stacks      one writer for each thread, and for each greenlet
     known       what is remembered of a class, a callee, a thread
     tally       a counter that needs no lock
     price       what recording a call costs here

@@ -33,6 +33,8 @@ def fault(place: str, error: BaseException) -> None:
 
 def _forget_all() -> None:
     global recorders
+    for recorder in recorders:
+        recorder.forked = True
     recorders = ()
 
 

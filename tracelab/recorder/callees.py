@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections import defaultdict
 from dataclasses import replace
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ..describe import Habit, Table, dict_of_class, file_name, mro_of, never, not_kept
@@ -37,6 +37,7 @@ class Callees:
         self._read = never if shapes else not_kept
         self._books: defaultdict[Target, dict[int, Known]] = defaultdict(dict)
         self._breeds: defaultdict[Target, dict[int, Breed]] = defaultdict(dict)
+        self._cold = False
         self._by_object = not locator.everything  # then one tokenizer is followed and its twin is not
 
     def known(self, target: Target, it: Any) -> Known | None:
@@ -51,7 +52,15 @@ class Callees:
         known.among = active.recorders
         if known.reference is not None:
             target.book[key] = known
+            if self._cold:  # another thread may have cleared the books a moment ago
+                target.book.pop(key, None)
         return known
+
+    def cool(self) -> None:
+        """No callee is looked at by the hot path any more: calls are dropped before anything is read."""
+        self._cold = True
+        for target in list(self._books):
+            target.book.clear()
 
     def learn(self, target: Target, it: Any, recorder: Recorder) -> Known:
         """What can be said of a callee that was never called before."""
@@ -72,10 +81,13 @@ class Callees:
         hot = target.book
 
         def forget(dead: Any) -> None:
-            book.pop(key, None)
-            entry = hot.get(key)
-            if entry is not None and entry.reference is dead:
-                del hot[key]
+            try:
+                book.pop(key, None)
+                entry = hot.get(key)
+                if entry is not None and entry.reference is dead:
+                    del hot[key]
+            except Exception as error:
+                recorder.fault("forget", error)
 
         try:
             # The entry goes when the object goes, before its id can be used again.
@@ -129,9 +141,10 @@ class Callees:
                     known.caller = NOWHERE
 
     def forget(self) -> None:
-        """Let go of the host's classes."""
-        for target in list(self._books):
-            target.book.clear()  # another recorder meets its callees again
+        """Let go of the host's classes; another recorder meets its callees again."""
+        self.cool()
+        for book in list(self._books.values()):
+            book.clear()  # what is known of a callee has a way to be forgotten, which leads back to it
         self._books = defaultdict(dict)
         self._breeds = defaultdict(dict)
 
@@ -156,9 +169,9 @@ def _relays(target: Target, cls: type) -> tuple[CodeType, ...]:
     for above in mro_of(cls):
         if above is target.holder:
             break
-        code = getattr(dict_of_class(above).get("__call__"), "__code__", None)
-        if type(code) is CodeType:
-            found.insert(0, code)
+        relay = dict_of_class(above).get("__call__")
+        if type(relay) is FunctionType:
+            found.insert(0, relay.__code__)
     return tuple(found)
 
 

@@ -56,20 +56,20 @@ def reporter(
         if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None or waiting():
             return original(self, *args, **kwargs)
         try:
+            entered, proceed = None, original
             told = active.recorders if recorders is None else recorders
-            if not told or target.retired:
-                return original(self, *args, **kwargs)
-            recorder = told[0]
-            proceed = original if len(told) == 1 else reporter(target, original, told[1:], nth + 1)
             try:
-                try:
-                    caller = frame_above(up)
-                except ValueError:  # no Python frame made this call
-                    caller = None
-                entered = recorder.enter(target, self, args, kwargs, caller)
+                if told and not target.retired:
+                    recorder = told[0]
+                    if len(told) > 1:
+                        proceed = reporter(target, original, told[1:], nth + 1)
+                    try:
+                        caller = frame_above(up)
+                    except ValueError:  # no Python frame made this call
+                        caller = None
+                    entered = recorder.enter(target, self, args, kwargs, caller)
             except Exception as error:
-                recorder.fault(f"enter {target.function}", error)
-                entered = None
+                told[0].fault(f"enter {target.function}", error)
             if entered is None:
                 return proceed(self, *args, **kwargs)
             writer, known = entered
@@ -85,7 +85,10 @@ def reporter(
                     writer.depth = depth
                 if target.tells is not None:
                     recorder.tell(target, writer, target.tells.after, self, args, kwargs, output)
-                recorder.leave(writer, known, depth, output)
+                try:
+                    recorder.leave(writer, known, depth, output)
+                except Exception as error:
+                    recorder.fault("leave", error)
                 return output
             finally:
                 writer.depth = depth

@@ -8,6 +8,7 @@ middle of any line here.
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 import threading
@@ -18,11 +19,12 @@ from types import FrameType
 from typing import Any
 
 from ..describe import Describer, Table, class_name
-from ..events import FACT, UNKNOWN, Lane, Recording, Site, Visit, raised, returned
-from ..forms import FACT_NUMBER, NOTHING, Meaning, error
+from ..events import FACT, FORKED, SWITCHED_OFF, Lane, Recording, Site, Visit, raised, returned
 from ..packing import Packer
-from . import active
+from ..values import inert
+from . import active, stacks
 from .callees import Callees
+from .came import came, settle
 from .known import Known, Writer
 from .tally import Tally
 from .target import Facts, Locator, Target
@@ -64,6 +66,8 @@ class Recorder:
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
+        self.forked = False  # this is the copy that a child of a fork has, and what it has seen ends there
+        self.is_off = False
         self.started = perf_counter_ns()
         self._depth = sys.maxsize if depth is None else depth
         self.kept = count().__next__
@@ -76,7 +80,7 @@ class Recorder:
         self.compiled = Tally()
         """Compiled regions that were entered outside of every recorded call."""
         self._writers: list[Writer] = []
-        self.local = threading.local()
+        self.local: Any = stacks.told_apart(threading.local())
 
     # --- one call -------------------------------------------------------------------------------
 
@@ -145,19 +149,15 @@ class Recorder:
     def leave(self, writer: Writer, known: Known, depth: int, output: Any) -> None:
         """Note that the call returned `output`."""
         now = perf_counter_ns()
-        try:
-            spec = known.gives.read(output)
-            if spec is None:
-                spec = self.describer.usual_value(known.gives, output)
-        except Exception as error:
-            self.fault("leave", error)
-            return
+        spec = known.gives.read(output)
+        if spec is None:
+            spec = self.describer.usual_value(known.gives, output)
         writer.rows += (returned(depth), spec, now)
 
     def fail(self, writer: Writer, depth: int, error: BaseException) -> None:
         """Note that `error` left the call."""
-        now = perf_counter_ns()
         try:
+            now = perf_counter_ns()
             writer.rows += (raised(depth), self.errors.number(self.describer.error_name(error)), now)
         except Exception as fault:
             self.fault("fail", fault)
@@ -187,49 +187,51 @@ class Recorder:
     def goes_on(self, writer: Writer, number: int) -> bool:
         """Whether the `number`-th call is kept; from time to time what was written is packed."""
         if number >= self._limit:
-            self._full = True
+            if not self._full:
+                self._full = True
+                self.callees.cool()
             self._dropped.tick()
             return False
         self.pause = min(self._limit, number + PORTION)
         if len(writer.rows) >= 3 * PORTION:
-            try:
-                writer.lane.pack()
-            except Exception as error:  # the rows are still there, and so is the call
-                self.fault("pack", error)
+            self._pack(writer.lane)
         return True
 
-    def _came(self, code: int, number: int) -> Meaning:
-        """What the number in a row that is no entry stands for."""
-        if number == UNKNOWN:
-            return Meaning(NOTHING, ())
-        if code == FACT:
-            return Meaning(FACT_NUMBER, (number,))
-        if code & 1:
-            return Meaning(error(self.errors.rows[number]), ())
-        return self.describer.came(number)
+    def _pack(self, lane: Lane, everything: bool = False) -> None:
+        try:
+            lane.pack(everything)
+        except Exception as error:  # the rows are still there
+            self.fault("pack", error)
 
     # --- what happens once for each thread, callee or caller ------------------------------------
 
     def new_writer(self) -> Writer:
         """The writer of this thread, which has none yet."""
-        packer = Packer(self.describer.given, self._came, self.callees.visits.rows, self._summary)
-        lane = Lane(_thread_name(), packer=packer)
+        meaning = functools.partial(came, self.describer, self.errors.rows)  # not of this recorder: no cycle
+        packer = Packer(self.describer.given, meaning, self.callees.visits.rows, self._summary)
+        lane = Lane(stacks.thread_name(), packer=packer)
         writer = Writer(lane, lane.rows)
-        self._writers.append(writer)
+        if not self._full:  # otherwise it goes with its thread: a host may begin a thread for every call
+            self._writers.append(writer)
         self.local.writer = writer
         return writer
+
+    def learn_greenlets(self) -> None:
+        """From now on greenlets are told apart, if there are any."""
+        self.local = stacks.told_apart(self.local)
 
     def fault(self, place: str, error: BaseException) -> None:
         """Count a fault of ours by place; log the first of each place; stop recording after many."""
         try:
             where = f"{place}: {class_name(type(error))}"
             self.faults[where] = times = self.faults.get(where, 0) + 1
-            if sum(self.faults.values()) >= _FAULTS_BEFORE_OFF:
+            if not self.is_off and sum(self.faults.values()) >= _FAULTS_BEFORE_OFF:
+                self.is_off = True
                 active.deactivate(self)
                 where += f"; recording switched off after {_FAULTS_BEFORE_OFF} of them"
             elif times > 1:
                 return
-            log.error("tracelab: internal error in %s; the traced program is not affected", where)
+            log.error("tracelab: internal error in %s; the traced program is not affected", inert(where))
         except Exception:
             # The log handler is the host's, and near the recursion limit anything raises: the count stands.
             return
@@ -237,17 +239,18 @@ class Recorder:
     def close(self) -> None:
         """The recording is over: let go of the host's classes; calls that still run stay open."""
         self.callees.forget()
+        self.describer.forget()
         for writer in list(self._writers):
             writer.rows = []
         own = getattr(self.local, "writer", None)
         if own is not None and own.lane.blocks:
-            own.lane.pack(everything=True)
+            self._pack(own.lane, everything=True)
 
     def settle(self) -> None:
         """Pack what is long enough, now that the recording is over and is to be read."""
         for writer in list(self._writers):
             if not writer.lane.blocks and len(writer.lane.rows) > 6 * FLAT:
-                writer.lane.pack(everything=True)
+                self._pack(writer.lane, everything=True)
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -256,13 +259,15 @@ class Recorder:
         """Changes whenever anything is recorded."""
         lanes = [writer.lane for writer in list(self._writers)]
         events = sum(len(lane.rows) - lane.rest()[1] + 3 * lane.rest()[0] for lane in lanes)
-        return events, self._dropped.read() + sum(self.faults.values())
+        return events, self._dropped.read() + sum(self.faults.values()) + self.forked
 
     def recording(self, meta: dict[str, Any]) -> Recording:
         """Everything seen so far; the tables and lanes are copies."""
         found = self.running(meta)
         # Signatures before specs, lanes before both: what is copied later knows all that came before.
-        found.lanes = [self._settled(lane) for lane in found.lanes]
+        for lane in found.lanes:
+            if not lane.blocks:  # every number is made one of the tables'
+                settle(self.describer, lane.rows)
         found.signatures = self.describer.signatures()
         found.specs = self.describer.specs()
         found.errors = self.errors.listed("?")
@@ -279,22 +284,11 @@ class Recorder:
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
-            meta=meta,
+            meta={**meta, **self._remarks()},
         )
 
-    def _settled(self, found: Lane) -> Lane:
-        """A copy of a lane; where it has no blocks every number is made one of the tables'."""
-        if not found.blocks:
-            settle_call, settle_value = self.describer.settled_call, self.describer.settled_value
-            whole = len(found.rows) // 3 * 3
-            numbers = zip(found.rows[0:whole:3], found.rows[1:whole:3], strict=True)
-            found.rows[1:whole:3] = [
-                settle_call(number) if code >= 0 else settle_value(number) for code, number in numbers
-            ]
-        return found
-
-
-def _thread_name() -> str:
-    """The name of this thread; asking `threading` for an unknown one would enter a dummy for ever."""
-    known = {thread.ident: thread.name for thread in threading.enumerate()}
-    return known.get(threading.get_ident(), "unknown thread")
+    def _remarks(self) -> dict[str, bool]:
+        """What stands in the meta of a recording that ended before its block did."""
+        return {
+            word: True for word, is_true in ((FORKED, self.forked), (SWITCHED_OFF, self.is_off)) if is_true
+        }

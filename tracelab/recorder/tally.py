@@ -10,12 +10,9 @@ class Tally:
 
     def __init__(self) -> None:
         self._count = count()
-        self._reads = 0
         self.tick = self._count.__next__
         """Count one more; returns how many were counted before."""
 
     def read(self) -> int:
-        """How many were counted.  Reading counts too, and is taken off again."""
-        total = self.tick() - self._reads
-        self._reads += 1
-        return total
+        """How many were counted: `count(5)`.  Python has no other way to look without counting."""
+        return int(repr(self._count)[len("count(") : -1])

@@ -17,10 +17,11 @@ where torch would; in every other case it calls torch's function as it is.  Thre
 from __future__ import annotations
 
 import sys
-from types import FunctionType, TracebackType
+from types import FunctionType, GetSetDescriptorType, TracebackType
 from typing import Any
 
 from ..describe import dict_of_class, instance_dict, mro_of
+from . import active, tracebacks
 from .looks_up import looks_up
 
 HOOKS = ("_backward_hooks", "_backward_pre_hooks", "_forward_hooks", "_forward_pre_hooks")
@@ -77,11 +78,19 @@ def is_usual(cls: type, impl: Any) -> bool:
     module = sys.modules["torch.nn"].Module
     if dict_of_class(module).get("_call_impl") is not impl:
         return False
-    if any(_OWN & dict_of_class(above).keys() for above in mro_of(cls) if above not in (module, object)):
+    # By identity: a metaclass may answer `==` itself, and in the hot path also `type(self)._call_impl`.
+    own = [above for above in mro_of(cls) if above is not module and above is not object]
+    if any(_OWN & dict_of_class(above).keys() or _has_dict_of_its_own(above) for above in own):
         return False
-    forwards = [own["forward"] for own in map(dict_of_class, mro_of(cls)) if "forward" in own]
-    own = tuple(above for above in mro_of(cls) if above is not module)
-    return type(forwards[0]) is FunctionType and not looks_up(forwards[0], own)
+    if any("__getattribute__" in dict_of_class(meta) for meta in mro_of(type(cls))[:-2]):
+        return False
+    forwards = [known["forward"] for known in map(dict_of_class, mro_of(cls)) if "forward" in known]
+    return type(forwards[0]) is FunctionType and not looks_up(forwards[0], (*own, object))
+
+
+def _has_dict_of_its_own(cls: type) -> bool:
+    """Whether the hot path's `self.__dict__` would ask the host; a mixin has the interpreter's."""
+    return type(dict_of_class(cls).get("__dict__")) not in (type(None), GetSetDescriptorType)
 
 
 def is_plain(module: Any) -> bool:
@@ -105,6 +114,18 @@ def replay(call: Any, impl: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     except Exception:  # near the recursion limit: then without torch's frames
         return None
     return None
+
+
+def hide_our_lines(
+    error: BaseException, call: Any, impl: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Take our entries off a traceback, and put in those of torch that would stand there without us."""
+    try:
+        tracebacks.hide_our_lines(error, entries(call, impl, replay(call, impl, args, kwargs)))
+    except Exception as fault:  # the host's error must not be replaced by one of ours
+        active.fault("traceback", fault)
+    finally:
+        del error  # the replayed frames know this one, so it would be a cycle
 
 
 def entries(call: Any, impl: Any, replayed: TracebackType | None) -> list[TracebackType]:

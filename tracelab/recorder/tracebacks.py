@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from types import CodeType, FunctionType, TracebackType
 from typing import Any, TypeVar
 
+from . import active
+
 Function = TypeVar("Function")
 
 _set_traceback = BaseException.__dict__["__traceback__"].__set__
@@ -63,12 +65,15 @@ def hide_our_lines(error: BaseException, instead: Sequence[TracebackType] = ()) 
 
     `instead`: the entries that would stand there without us, outermost first.
     """
-    entry = _get_traceback(error)
-    while entry is not None and is_ours(entry.tb_frame.f_code):
-        entry = entry.tb_next
-    for known in reversed(instead):
-        entry = TracebackType(entry, known.tb_frame, known.tb_lasti, known.tb_lineno)
-    _set_traceback(error, entry)
+    try:
+        entry = _get_traceback(error)
+        while entry is not None and is_ours(entry.tb_frame.f_code):
+            entry = entry.tb_next
+        for known in reversed(instead):
+            entry = TracebackType(entry, known.tb_frame, known.tb_lasti, known.tb_lineno)
+        _set_traceback(error, entry)
+    except Exception as fault:  # the host's error must not be replaced by one of ours
+        active.fault("traceback", fault)
 
 
 def original_of(function: Any) -> Any:

@@ -55,7 +55,7 @@ def _wrapper(target: Target) -> Call:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         if is_compiling() or compiler._is_compiling_flag or tracing_state() is not None or waiting():
             return original(self, *args, **kwargs)
-        way, direct = None, False
+        way, direct = original, False
         try:
             try:
                 known = book.get(id(self if by_object else type(self)))
@@ -98,11 +98,13 @@ def _wrapper(target: Target) -> Call:
                         writer.rows += (visit, signature, now())
                     else:
                         known, way, direct = None, original, False
+                else:
+                    way = _otherwise(target)
             except Exception as error:
                 active.fault(f"enter {target.function}", error)
                 known, way, direct = None, original, False
             if known is None:
-                return (way or _otherwise(target))(self, *args, **kwargs)
+                return way(self, *args, **kwargs)
             try:
                 try:
                     writer.depth = depth + 1
@@ -125,9 +127,7 @@ def _wrapper(target: Target) -> Call:
                 writer.depth = depth
         except BaseException as error:
             if direct:
-                replayed = torch_call.replay(original, target.impl, args, kwargs)
-                hide_our_lines(error, torch_call.entries(original, target.impl, replayed))
-                del replayed
+                torch_call.hide_our_lines(error, original, target.impl, args, kwargs)
             else:
                 hide_our_lines(error)
             raise

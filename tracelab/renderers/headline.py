@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ..analyses.loops import passes
 from ..analyses.outline import Outline
 from ..calls import OPEN, Columns, Trace
-from ..events import UNKNOWN
+from ..events import FORKED, SWITCHED_OFF, UNKNOWN
 from .amounts import many as many
 from .clean import clean
 from .layout import Page, Row
@@ -66,12 +66,16 @@ def _missing(trace: Trace, page: Page) -> Iterator[Row]:
     facts = []
     if trace.dropped:
         facts.append(f"{many(trace.dropped, 'call')} dropped")
-    if trace.internal_errors:
+    if trace.meta.get(SWITCHED_OFF):
+        facts.append(f"switched off by {many(trace.internal_errors, 'fault')} of its own")
+    elif trace.internal_errors:
         facts.append(f"{many(trace.internal_errors, 'fault')} of tracelab itself")
     if unfinished:
         facts.append(f"{many(unfinished, 'call')} not finished")
     if trace.meta.get("unfinished"):
         facts.append("the file ends before the recording did")
+    if trace.meta.get(FORKED):
+        facts.append("ends at the fork of this process")
     yield page.words("incomplete: " + " · ".join(facts), "warning")
 
 

@@ -98,4 +98,6 @@ def link(source: Source | None) -> str | None:
     if file.startswith("~/"):  # a trace keeps no home directory: whoever looks has one of their own
         file = os.path.expanduser(file)  # noqa: PTH111 (Path.expanduser raises for a user without one)
     path = PurePath(file)
-    return f"file://{quote(path.as_posix())}#{source[1]}" if path.is_absolute() else None
+    if not path.is_absolute():
+        return None
+    return f"file://{quote(path.as_posix(), errors='replace')}#{source[1]}"  # a file may name half a letter

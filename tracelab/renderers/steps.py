@@ -11,7 +11,9 @@
 `at` are the places in the sequence that the input takes, `cache` the tokens in the self-attention cache
 before and after the step, `cross` the positions in the cross-attention cache.  A column that holds nothing
 in any row is left out.  Steps that follow one rule share a row; their time is the mean.  Where there are
-several loops (windows of audio, drafts of an assistant), each row says which loop of which model it is of.
+several loops (windows of audio, drafts of an assistant), each row says which loop it is of, and of which
+model or window: `1 again` is another attempt at the first 30 seconds.  Loops of two threads stand one
+behind the other.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ from .theme import STYLES
 
 NO_STEPS = "No generation step was recorded: no decoding loop of transformers ran inside the trace."
 NOTHING = "-"
-MOST = 24
+MOST = 18
 """Rows of a folded table; what is between the first and the last of more is counted."""
 LAST = 6
+MOST_IDS = 4
+"""So many ids of a row of the table are shown."""
 
 Run = Sequence[Step]
 
@@ -51,7 +55,7 @@ def show_steps(
 ) -> None:
     """Print the table; `fold=False` gives each step a row of its own."""
     screen = Screen(file, width, ascii)
-    steps, unseen = trace.steps(), unseen_passes(trace)
+    steps, unseen = _by_thread(trace), unseen_passes(trace)
     if steps:
         screen.write_table(table(steps, fold, screen.page.ascii))
     elif not unseen:
@@ -88,11 +92,13 @@ def table(steps: Sequence[Step], fold: bool = True, ascii: bool = False) -> Tabl
 
 
 def _columns(steps: Sequence[Step]) -> list[Column]:
-    loops = list(dict.fromkeys(step.loop for step in steps if step.phase != "encode"))
-    several = len(loops) > 1
+    found = {step.loop.id: step.loop for step in steps if step.phase != "encode"}
+    loops = [found[row] for row in sorted(found)]
+    several, models = len(loops) > 1, len({loop.root for loop in loops}) > 1
     return [
         Column("loop", lambda run: _loop(run[0], loops) if several else NOTHING),
-        Column("model", lambda run: (run[0].loop.root or NOTHING) if several else NOTHING),
+        Column("model", lambda run: (run[0].loop.root or NOTHING) if models else NOTHING),
+        Column("window", lambda run: _window(run[0]) if several else NOTHING),
         Column("step", _number, True),
         Column("phase", _phase, True),
         Column("input", lambda run: _shape([step.input for step in run]), True),
@@ -108,6 +114,16 @@ def _columns(steps: Sequence[Step]) -> list[Column]:
         Column("time", _time, True),
         Column("note", _note),
     ]
+
+
+def _by_thread(trace: Trace) -> list[Step]:
+    """The steps of each thread together, in the order in which the threads began to generate."""
+    steps, thread = trace.steps(), trace.columns.thread
+    first: dict[int, int] = {}
+    for step in steps:
+        lane = thread[step.call.id]
+        first[lane] = min(step.loop.id, first.get(lane, step.loop.id))
+    return sorted(steps, key=lambda step: (first[thread[step.call.id]], step.call.id))
 
 
 def _says(column: Column, runs: Sequence[Run]) -> bool:
@@ -156,6 +172,11 @@ def _loop(step: Step, loops: Sequence[Call]) -> str:
     return NOTHING if step.phase == "encode" else str(loops.index(step.loop) + 1)
 
 
+def _window(step: Step) -> str:
+    window, attempt = (step.facts.get(name) for name in ("window", "attempt"))
+    return NOTHING if window is None else f"{window}" if attempt == 1 else f"{window} again"
+
+
 def _number(run: Run) -> str:
     if run[0].phase == "encode":
         return NOTHING
@@ -195,6 +216,8 @@ def _finished(run: Run) -> str:
 
 
 def _time(run: Run) -> str:
+    if run[0].facts.get("compiled"):
+        return NOTHING  # what is known took place before the model's call
     mean = seconds(sum(step.duration for step in run) / len(run))
     return mean if len(run) == 1 else f"{len(run)} × {mean}"
 
@@ -202,10 +225,16 @@ def _time(run: Run) -> str:
 def _note(run: Run) -> str:
     facts = run[0].facts
     notes = []
+    if run[0].phase == "encode":
+        output = f" → {_shape([facts['output']])}" if "output" in facts else ""
+        notes.append(f"{run[0].call.path}{output}")
     if "drafted" in facts:
-        notes.append(
-            f"{'?' if facts['accepted'] is None else facts['accepted']} of {facts['drafted']} accepted"
-        )
+        accepted = "?" if facts["accepted"] is None else facts["accepted"]
+        notes.append(f"{accepted} of {facts['drafted']} accepted" if facts["drafted"] else "no draft")
+    if "embeds" in facts:
+        notes.append(f"fed as {facts['embeds']}")
+    if "packed" in facts:
+        notes.append("cache in pages")
     if "cache" in facts:
         notes.append(f"cache {facts['cache']}")
     if facts.get("reordered"):
@@ -220,12 +249,18 @@ def _note(run: Run) -> str:
 
 
 def _ids(run: Run, ids: Sequence[tuple[int, ...] | None]) -> str:
-    """The ids of a single step; of more steps each has its own, and the table has no room for them."""
-    known = [token for step in ids for token in step or ()]
-    if not known:
+    """The first ids, step after step; a comma between steps that have several."""
+    texts, room = [], MOST_IDS
+    for step in ids:
+        texts.append(" ".join(map(str, (step or ())[:room])))
+        room -= len(step or ())
+        if room <= 0:
+            break
+    if not any(texts):
         return NOTHING
-    text = " ".join(map(str, known[:4]))
-    return f"{text} …" if len(known) > 4 else text
+    several = any(len(step or ()) > 1 for step in ids)
+    text = (", " if several else " ").join(filter(None, texts))
+    return f"{text} …" if sum(len(step or ()) for step in ids) > MOST_IDS else text
 
 
 def _flat(rows: tuple[tuple[int, ...], ...] | None) -> tuple[int, ...] | None:

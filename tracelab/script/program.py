@@ -54,10 +54,17 @@ def find(target: str, arguments: list[str], *, module: bool = False) -> Program:
         names = _names("<stdin>", machinery.BuiltinImporter)
         return Program(argv, "", lambda: (compile(source, "<stdin>", "exec", dont_inherit=True), names))
     path = os.path.join(os.getcwd(), target)
-    if pkgutil.get_importer(path) is not None:
+    if _is_folder_or_zip(path):
         return Program(argv, path, lambda: _load_spec(_find_main(path)))
     source = _read(path)
     return Program(argv, os.path.dirname(os.path.realpath(path)), lambda: _load_file(path, source))
+
+
+def _is_folder_or_zip(path: str) -> bool:
+    try:
+        return pkgutil.get_importer(path) is not None
+    except ValueError:  # no file can have this name, which `_read` says
+        return False
 
 
 def _read(path: str) -> bytes:

@@ -7,6 +7,7 @@ A number never changes while the tables live.
 
 from __future__ import annotations
 
+import os
 import threading
 
 from ...events import UNKNOWN, Signature
@@ -15,6 +16,16 @@ from ...values import Spec
 
 _LOCK = threading.RLock()
 """Two threads may look at once.  One lock for all, as tables with locks of their own could not be copied."""
+
+
+def _renew_lock() -> None:
+    """In a child of a fork: the thread that held it there is no more."""
+    global _LOCK
+    _LOCK = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Numbering:

@@ -18,6 +18,7 @@ reader takes it where there is none.  Only the last line may be torn.
 
     records   what is new since the last time, as lines
     file      the descriptor: our own file or nothing
+    place     the path: one trace, one file
     writer    the thread that writes
     reader    lines to a trace
 """

@@ -35,7 +35,6 @@ class Records:
     def __init__(self) -> None:
         self._ledger = Ledger()
         self._rows: dict[str, list[Any]] = {name: [] for name in _ROWS}
-        self._shared = {"forms": 0, "meanings": 0, "templates": 0}
         self._lanes: list[Progress] = []
         self._times: dict[int, Times] = {}
         self._meta: dict[str, Any] | None = None
@@ -70,10 +69,9 @@ class Records:
                 self._rows[name] = list(rows)
         if new:
             yield new
-        grown = {name: getattr(self._ledger, name)[count:] for name, count in self._shared.items()}
+        grown = self._ledger.take()
         if any(grown.values()):
             yield grown
-            self._shared = {name: count + len(grown[name]) for name, count in self._shared.items()}
         times = [
             (number, sums) for number, sums in self._ledger.times().items() if self._is_new(number, sums)
         ]

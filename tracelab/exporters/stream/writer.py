@@ -7,17 +7,21 @@ interpreter lock, 0.3 µs a call; a program that stands still is looked at, and 
 
 It is woken by a `SimpleQueue`, whose `put` may be called by the garbage collector in the middle of a `get`:
 a session that got lost ends there.  In a child of a fork there is no such thread, and nothing is written.
+It takes no signals: those are for the program's threads, which may have blocked them until they wait for
+them; and a write beyond the file-size limit of the process raises one that would kill it (SIGXFSZ).
 
 Whatever goes wrong is counted as a fault of ours, once; then the stream has ended and the program goes on.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread, get_ident
 from time import perf_counter_ns
 
+from ...errors import SetupError
 from ...events import Recording
 from .file import StreamFile
 from .records import Records, header, line_of
@@ -47,36 +51,44 @@ class Stream:
         self._records = Records()
         self._written: object = None
         self._over = False
+        self._waited = False
         self._bell: SimpleQueue[int] = SimpleQueue()
         self._thread = Thread(target=self._run, name="tracelab file", daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
-        self._thread.start()
+        """Begin to write; `SetupError` when there can be no thread for it."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._file.close()
+            raise SetupError(f"cannot write a file while recording: {error}") from None
 
     def finish(self) -> None:
         """The recording is over: write the rest and say so; does not wait for ever."""
-        if not self._file.is_mine:
+        if not self._file.is_mine or self._waited:
             return
+        self._bell.put(perf_counter_ns())
+        self._waited = True  # whoever interrupts the wait need not wait again
+        if self._thread.ident not in (None, get_ident()):  # the garbage collector may run there too
+            self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        _take_no_signals()
         try:
-            self._bell.put(perf_counter_ns())
-            if self._thread.ident != get_ident():  # the garbage collector may run there too
-                self._thread.join(PATIENCE)
+            try:
+                while not self._over:
+                    self._flush(self._rung())
+            finally:
+                self._file.close()
         except Exception as error:
             self._fault("file", error)
 
-    def _run(self) -> None:
-        while not self._over:
-            try:
-                ended: int | None = self._bell.get(timeout=PAUSE)
-            except Empty:
-                ended = None
-            try:
-                self._flush(ended)
-            except Exception as error:
-                self._over = True
-                self._fault("file", error)
-        self._file.close()
+    def _rung(self) -> int | None:
+        """When the recording ended; None after a pause in which it did not."""
+        try:
+            return self._bell.get(timeout=PAUSE)
+        except Empty:
+            return None
 
     def _flush(self, ended: int | None) -> None:
         size = self._size()
@@ -90,3 +102,10 @@ class Stream:
             lines.append(line_of({"end": ended - seen.started}))
         self._file.append("".join(lines).encode("ascii"))
         self._written = size
+
+
+def _take_no_signals() -> None:
+    """Those of a thread's own faults it keeps: a handler for them wants to be told."""
+    if hasattr(signal, "pthread_sigmask"):
+        own = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - own)

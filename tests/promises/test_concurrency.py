@@ -1,80 +1,26 @@
-"""Threads, tasks, forks and generators: every call has the parent that it had on its own stack."""
+"""Whatever runs at the same time, every call has the parent of its own stack, and every call is counted.
+
+Threads that change places each microsecond, on shared models, with limits, readers and files; executors;
+traces within traces that begin and end on many threads; the thread of continuous batching.
+"""
 
 from __future__ import annotations
 
 import _thread
-import asyncio
-import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
-import pytest
 import torch
 from torch import nn
+from transformers import ContinuousBatchingConfig, GenerationConfig
 
 import tracelab
-from tracelab.calls import Call, Trace
-from tracelab.recorder import active
+from tracelab.calls import Trace
 
+from ..attacks.threads import Chain, X, at_once, paths_agree, switching
 from ..models import ZOO
-
-X = torch.ones(1, 2)
-
-
-class Chain(nn.Module):
-    """Modules in a row below one another: each calls the next."""
-
-    def __init__(self, depth: int) -> None:
-        super().__init__()
-        self.inner = Chain(depth - 1) if depth > 1 else None
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x if self.inner is None else self.inner(x)
-
-
-@contextmanager
-def switching() -> Iterator[None]:
-    """Threads change places as often as the interpreter can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def at_once(*work: Callable[[], Any]) -> None:
-    """Runs each in a thread of its own, all starting together."""
-    barrier = threading.Barrier(len(work))
-    errors: list[BaseException] = []
-
-    def run(act: Callable[[], Any]) -> None:
-        barrier.wait()
-        try:
-            act()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(act,), name=f"w{at}") for at, act in enumerate(work)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-
-
-def paths_agree(calls: list[Call]) -> bool:
-    """Each module stands below the module whose path is its own path without the last name."""
-    for call in calls:
-        if call.path:
-            above = call.parent
-            if above is None or above.path != call.path.rpartition(".")[0] or above.thread != call.thread:
-                return False
-    return True
+from .figures import Figures
 
 
 def test_two_generates_of_one_model() -> None:
@@ -224,100 +170,85 @@ def test_threads_that_threading_does_not_know_stay_unknown() -> None:
     assert [thread for thread in threading.enumerate() if thread not in before] == []
 
 
-def test_tasks_that_take_turns() -> None:
-    models = [Chain(2), Chain(2)]
+def test_recorded_and_dropped_are_exact_with_threads_and_a_limit(figures: Figures) -> None:
+    """Readers of the trace and a file that is written meanwhile do not change what is counted."""
+    models = [ZOO[name].build() for name in ("bert", "gpt2", "t5", "llama")]
+    inputs = [ZOO[name].inputs() for name in ("bert", "gpt2", "t5", "llama")]
+    turns = 6
+    seen = turns * sum(ZOO[name].calls for name in ("bert", "gpt2", "t5", "llama"))
+    over = threading.Event()
 
-    async def work(model: nn.Module) -> None:
-        for _ in range(3):
-            model(X)
-            await asyncio.sleep(0)
+    def runs(at: int) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(turns):
+                with torch.no_grad():
+                    models[at](**inputs[at])
 
-    async def both() -> None:
-        await asyncio.gather(*map(work, models))
-        await asyncio.to_thread(models[0], X)
+        return run
 
-    with tracelab.trace() as trace:
-        asyncio.run(both())
-    assert [call.path for call in trace.calls] == ["", "inner"] * 7
-    assert [call.parent is None for call in trace.calls] == [True, False] * 7
-    assert [call.root for call in trace.roots] == ["Chain", "Chain#2"] * 3 + ["Chain"]
+    def read(trace: Trace) -> None:
+        while not over.is_set():
+            assert trace.recorded <= trace.meta["options"]["limit"]
+            assert trace.dropped + trace.recorded <= seen
 
-
-def test_generators_that_take_turns() -> None:
-    def steps(model: nn.Module) -> Iterator[None]:
-        for _ in range(3):
-            model(X)
-            yield
-
-    class Driving(nn.Module):
-        def forward(self, generator: Iterator[None]) -> None:
-            next(generator)
-
-    first, second, driving = steps(Chain(1)), steps(Chain(1)), Driving()
-    with tracelab.trace() as trace:
-        next(first)
-        driving(second)
-        driving(first)
-        next(second)
-    # A generator's calls belong to whoever resumes it.
-    assert [(c.name, c.parent and c.parent.name) for c in trace.calls] == [
-        ("Chain.forward", None),
-        ("Driving.forward", None),
-        ("Chain.forward", "Driving.forward"),
-        ("Driving.forward", None),
-        ("Chain.forward", "Driving.forward"),
-        ("Chain.forward", None),
-    ]
+    for limit in (seen // 3, seen - 1, seen):
+        over.clear()
+        with switching(), tracelab.trace(limit=limit) as trace:
+            reader = threading.Thread(target=read, args=(trace,))
+            reader.start()
+            at_once(*[runs(at) for at in range(4)])
+            over.set()
+            reader.join()
+        assert (trace.recorded, trace.dropped) == (limit, seen - limit)
+        assert trace.complete == (limit == seen)
+        figures("calls of threads", seen)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_child_passes_through() -> None:
-    model = Chain(2)
-    with tracelab.trace() as trace:
-        model(X)
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            answer = b"?"
-            try:
-                result = model(X)
-                quiet = active.recorders == () and trace.recorded == 2 and torch.equal(result, X)
-                with tracelab.trace() as own:
-                    model(X)
-                clean = "tracelab" not in nn.Module.__call__.__globals__["__name__"]
-                ours = [f for f in sys.meta_path if type(f).__module__.startswith("tracelab")]
-                answer = bytes([quiet, own.recorded, clean, len(ours)])
-            finally:
-                os.write(write, answer)
-                os._exit(0)
-        os.waitpid(child, 0)
-        model(X)
-    answer = os.read(read, 16)
-    os.close(read)
-    os.close(write)
-    # It passed through, a trace of its own saw two calls, and that left neither patch nor finder.
-    assert list(answer) == [1, 2, 1, 0]
-    assert trace.recorded == 4
+def test_traces_that_begin_and_end_within_one_another_on_many_threads() -> None:
+    """Each sees exactly the calls of its own thread between its beginning and its end."""
+    chain = Chain(3)
+
+    def work() -> None:
+        name = threading.current_thread().name
+        for turn in range(8):
+            with tracelab.trace() as outer:
+                chain(X)
+                with tracelab.trace(depth=1) as inner:
+                    for _ in range(turn):
+                        chain(X)
+                chain(X)
+            mine = [call for call in outer.calls if call.thread == name]
+            assert [call.path for call in mine] == ["", "inner", "inner.inner"] * (2 + turn)
+            assert paths_agree(mine)
+            assert [call.path for call in inner.calls if call.thread == name] == [""] * turn
+            assert inner.dropped >= 2 * turn
+
+    with switching():
+        at_once(work, work, work)
 
 
-def test_a_child_that_leaves_the_parent_s_block_ends_quietly() -> None:
-    read, write = os.pipe()
-    child = -1
-    with tracelab.trace() as trace:
-        Chain(1)(X)
-        child = os.fork()
-    if child == 0:
-        answer = b"?"
-        try:
-            clean = "tracelab" not in nn.Module.__call__.__globals__["__name__"]
-            answer = bytes([clean, trace.recorded])
-        finally:
-            os.write(write, answer)
-            os._exit(0)
-    os.waitpid(child, 0)
-    answer = os.read(read, 16)
-    os.close(read)
-    os.close(write)
-    assert list(answer) == [1, 1]
-    assert trace.recorded == 1
+def test_the_thread_of_continuous_batching(figures: Figures) -> None:
+    config = GenerationConfig(max_new_tokens=4, do_sample=False, eos_token_id=-1, pad_token_id=0)
+    batching = ContinuousBatchingConfig(
+        num_blocks=16, page_size=8, max_batch_tokens=32, use_cuda_graph=False, max_blocks_per_request=2
+    )
+    model = ZOO["llama"].build()
+    model.set_attn_implementation("sdpa")
+
+    def generate() -> list[list[int]]:
+        done = model.generate_batch([[5, 6, 7], [8, 9, 10, 11]], config, batching)
+        return [done[key].generated_tokens for key in sorted(done)]
+
+    alone = generate()
+    with switching(), tracelab.trace() as trace:
+        assert generate() == alone
+    assert [len(tokens) for tokens in alone] == [4, 4]
+    forwards = trace.find("LlamaForCausalLM.forward")
+    assert len(forwards) >= 4  # one for each token; prompts may come in two portions
+    (thread,) = {call.thread for call in forwards}
+    assert thread != "MainThread"
+    for call in trace.find("LlamaDecoderLayer.forward"):
+        assert [above.path for above in call.ancestors][:2] in (["model", ""], ["", "model"])
+        assert call.thread == thread
+    modules = trace.find(kind="module")
+    assert len(modules) == len(forwards) * ZOO["llama"].calls and trace.complete

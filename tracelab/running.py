@@ -1,0 +1,122 @@
+"""One recording as its trace reads it: while it runs, and once it is over.
+
+The trace holds this and not the session, and this holds neither of them.  So the session belongs to the
+`with` statement alone: when that is gone, by whatever way, so is the session, and its finalizer takes the
+patches out even where a Ctrl-C hit the very entry of `__exit__`.  Nothing of it waits for the collector.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from .calls import Columns
+from .events import Site
+from .recorder import Recorder, price_of_a_call
+
+if TYPE_CHECKING:
+    from .events import Recording
+
+
+class Running:
+    """What a recorder has written, and when it ended."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        settle: Callable[[Site], Site],
+        rank: Callable[[], int | None],
+        options: dict[str, Any],
+    ) -> None:
+        """`settle`: a site with the root and path that hold now.  `rank`: of this process, if it has one."""
+        self.recorder = recorder
+        self._settle = settle
+        self._rank = rank
+        self._options = options
+        self._folded: tuple[tuple[int, int], Columns] | None = None
+        self._ended: int | None = None
+        self._meta: dict[str, Any] | None = None
+        self.reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
+        _all.add(self)
+
+    def end(self) -> None:
+        """Note when it ended and what is known of the run, as it is now: it may be read much later."""
+        if self._ended is None:
+            self._ended = perf_counter_ns()
+        if self._meta is None:
+            self._meta = self._look()
+
+    def columns(self) -> Columns:
+        """Everything recorded so far, folded; the same object as last time if nothing was added."""
+        from .fold import fold  # a third of all that `import tracelab` would load, and not needed to record
+
+        recorder = self.recorder
+        with self.reading:
+            size = recorder.size
+            if self._folded is None or self._folded[0] != size:
+                if self._ended is not None:
+                    recorder.settle()
+                seen = self._settled(recorder.recording(self._meta or self._look()))
+                self._folded = size, fold(seen, self._ended or perf_counter_ns())
+            return self._folded[1]
+
+    def seen(self) -> Recording:
+        """The same for a stream, which writes it while it grows."""
+        return self._settled(self.recorder.running(self._look()))
+
+    def _look(self) -> dict[str, Any]:
+        return meta(self._options, self._rank(), self.recorder.compiled.read())
+
+    def _settled(self, found: Recording) -> Recording:
+        found.sites = [self._settle(site) for site in found.sites]
+        return found
+
+
+def meta(options: dict[str, Any], rank: int | None, compiled: int) -> dict[str, Any]:
+    """What a reader needs to know of the run; nothing of the machine's or the user's name.
+
+    `compiled`: how many compiled regions were entered outside of every recorded call.
+    """
+    found: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
+    for name in ("torch", "transformers", "tokenizers"):
+        if name in sys.modules:
+            found[name] = str(getattr(sys.modules[name], "__version__", "?"))
+    found["options"] = options
+    if hasattr(sys.modules.get("torch.nn"), "Module"):  # without it nothing can be called that we record
+        found["call_cost_ns"] = price_of_a_call()
+    if rank is not None:
+        found["rank"] = rank
+    if compiled:
+        found["compiled_regions"] = compiled
+    return found
+
+
+_all: weakref.WeakSet[Running] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    """In a child of a fork: the thread that was reading there is no more."""
+    for running in _all:
+        running.reading = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
+@functools.cache
+def version() -> str:
+    """The version that is installed; says so where tracelab runs from its folder."""
+    from importlib import metadata  # takes as long to import as all the rest of us
+
+    try:
+        return metadata.version("tracelab")
+    except metadata.PackageNotFoundError:
+        return "(not installed: run from its folder)"
