@@ -17,6 +17,13 @@ Facts = Mapping[str, Any]
 
 def phrase(facts: Facts) -> str:
     """The phrase; empty where the call says nothing of that kind."""
+    try:
+        return _phrase(facts)
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return ""  # a file may hold anything under these names
+
+
+def _phrase(facts: Facts) -> str:
     if "pieces" in facts:
         return f"1 text → {many(facts['pieces'], 'token')}{_none_added(facts)}"
     if "texts" in facts and "ids" in facts:
@@ -39,7 +46,7 @@ def warning(facts: Facts) -> str:
     for name, where in (("bos_twice", "first"), ("eos_twice", "last")):
         least = facts.get(f"{name}_at_least")
         rows = facts.get(name, least)
-        if rows:
+        if rows and type(rows) is int:
             number = f" in {'at least ' if least else ''}{many(rows, 'row')}"
             found.append(f"{where} special token twice{'' if facts.get('texts') == 1 else number}")
     return ", ".join(found)
