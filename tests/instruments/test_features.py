@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -154,3 +156,15 @@ def test_calls_that_say_the_same_share_a_line() -> None:
             tokenizer(text, add_special_tokens=False)
     lines = [line for line in str(trace).splitlines() if "__call__" in line]
     assert "1 text → 4 ids, 2 special" in lines[1]
+
+
+def test_facts_of_a_file_that_are_none(tmp_path: Path) -> None:
+    tokenizer = WORDS["python"]()
+    with tracelab.trace() as trace:
+        tokenizer(["ab", "c"], padding=True)
+    for name in ("texts", "ids", "lengths", "special_ends", "padded", "padding_side"):
+        for odd in ("abc", None, (None,), {"a": 1}):
+            again = copy.deepcopy(trace)
+            again.columns.facts[0][name] = odd
+            assert str(again)
+            assert again.roots[0].facts

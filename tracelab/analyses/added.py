@@ -19,14 +19,14 @@ LOOKUP = "convert_tokens_to_ids"
 
 def derived_facts(trace: Trace, call: Call) -> Mapping[str, object]:
     """`special_added`, `truncated` and the like of a tokenizer's call that could not know them."""
-    facts = trace.columns.facts.get(call.id, {})
-    lengths = facts.get("lengths")
+    facts: Any = trace.columns.facts.get(call.id, {})
+    lengths: Any = facts.get("lengths")
     if not _are_numbers(lengths) or len(lengths) != facts.get("texts"):
         return {}
     before = _looked_up(trace, call.id, 2 if facts.get("pairs") else 1, len(lengths))
     if before is None:
         return {}
-    longest = facts.get("max_length") if type(facts.get("max_length")) is int else None
+    longest: Any = facts.get("max_length") if type(facts.get("max_length")) is int else None
     grown = [length - given for length, given in zip(lengths, before, strict=True)]
     whole = {more for more, length in zip(grown, lengths, strict=True) if longest is None or length < longest}
     if len(whole) != 1 or min(whole) < 0:
@@ -36,7 +36,7 @@ def derived_facts(trace: Trace, call: Call) -> Mapping[str, object]:
     found: dict[str, Any] = {"special_added": special * len(lengths), "truncated": len(cut)}
     if cut:
         found["truncated_from"] = max(cut)
-    ends = facts.get("special_ends")
+    ends: Any = facts.get("special_ends")
     start, end = ends if _are_numbers(ends) and len(ends) == 2 else (0, 0)
     if _are_numbers(ends) and (start + end == special or (facts.get("pairs") and start + end < special)):
         found["special_at"] = (start, special - start - end, end)
