@@ -46,6 +46,23 @@ FAMILIES = (
     "transformers.image_processing_base:ImageProcessingMixin",
     "transformers.pipelines.base:Pipeline",
     "transformers.trainer:Trainer",
+    "transformers.trainer_utils:RemoveColumnsCollator",
+    "transformers.data.data_collator:DataCollatorMixin",
+    "transformers.data.data_collator:DataCollatorWithPadding",
+    "transformers.data.data_collator:DataCollatorForSeq2Seq",
+    "transformers.configuration_utils:PreTrainedConfig",
+    "transformers.models.auto.auto_factory:_BaseAutoModelClass",
+    "transformers.models.auto.configuration_auto:AutoConfig",
+    "transformers.models.auto.tokenization_auto:AutoTokenizer",
+    "transformers.models.auto.processing_auto:AutoProcessor",
+    "transformers.models.auto.feature_extraction_auto:AutoFeatureExtractor",
+    "transformers.models.auto.image_processing_auto:AutoImageProcessor",
+    "torch.utils.data.dataloader:DataLoader",
+    "torch.utils.data.dataloader:_MultiProcessingDataLoaderIter",
+    "torch.utils.data._utils.fetch:_BaseDatasetFetcher",
+    "datasets.arrow_dataset:Dataset",
+    "datasets.dataset_dict:DatasetDict",
+    "datasets.arrow_writer:ArrowWriter",
 )
 """Where instruments cut in: these classes and all their loaded subclasses are watched."""
 

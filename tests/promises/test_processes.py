@@ -198,8 +198,10 @@ def test_workers_of_a_data_loader_run_untraced(context: str, tmp_path: Path, fig
             net(batch)
     assert all(torch.equal(batch, alone) for (batch, _), alone in zip(batches, plain, strict=True))
     assert [recorders for _, recorders in batches] == [0] * 4
-    assert [call.name for call in trace.calls] == ["Linear.forward"] * 4 and trace.complete
-    assert tracelab.load(path).recorded == 4 and tracelab.load(path).complete
+    # the loader begins and hands over four batches; of the workers nothing is seen
+    names = ["DataLoader.__iter__", *["_MultiProcessingDataLoaderIter._process_data"] * 4]
+    assert [call.name for call in trace.calls] == names + ["Linear.forward"] * 4 and trace.complete
+    assert tracelab.load(path).recorded == 9 and tracelab.load(path).complete
     figures("worker processes", 2)
 
 

@@ -1,21 +1,23 @@
-"""Facts of a call that nobody could know at its moment: they are found out from the calls below it."""
+"""What the calls around it say of a call; each source of such facts is one row here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from ..calls import Call, Trace
-from . import added, stopping
+from . import added, dataside, loading, stopping
 
-_ROOMS: tuple[Callable[[Trace, Call], Mapping[str, object]], ...] = (
+SOURCES: tuple[Callable[[Trace, Call], Mapping[str, object]], ...] = (
     stopping.derived_facts,
+    loading.derived_facts,
+    dataside.derived_facts,
     added.derived_facts,
 )
 
 
 def derived_facts(trace: Trace, call: Call) -> Mapping[str, object]:
-    """All that is known of a call besides what was recorded of it."""
+    """The facts of all sources, joined."""
     found: dict[str, object] = {}
-    for facts_of in _ROOMS:
-        found.update(facts_of(trace, call))
+    for source in SOURCES:
+        found.update(source(trace, call))
     return found

@@ -205,7 +205,7 @@ class Trace:
         return self._ask("token_batches")  # type: ignore[no-any-return]
 
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
-        """What is known of a call from the calls below it."""
+        """What is known of a call from the calls around it."""
         return self._ask("derived_facts", call)  # type: ignore[no-any-return]
 
     def step_of(self, call: Call) -> int | None:

@@ -9,6 +9,7 @@
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
     encodings    what a tokenizer gave, for facts
+    counts       how often a number stands in it, for facts about batches
     cachelayers  what the layers of a cache hold, for facts
     describer    the general way, which joins them
 
@@ -29,11 +30,12 @@ from __future__ import annotations
 
 from .cachelayers import layers_of_cache
 from .contents import best, last_ids, true_rows
+from .counts import how_many, is_array, sizes_of
 from .describer import Describer
 from .encodings import Padding, cut_end, encodings_of, fields_of, lengths_in, numbers_in, padding_in, texts_in
 from .habits import Habit, Kin, not_kept
 from .readers import never
-from .reflection import class_name, dict_of_class, file_name, home, instance_dict, is_a, mro_of
+from .reflection import class_name, dict_of_class, file_name, home, instance_dict, is_a, mro_of, named
 from .table import Table
 from .tensors import shape_of
 
@@ -51,17 +53,21 @@ __all__ = [
     "fields_of",
     "file_name",
     "home",
+    "how_many",
     "instance_dict",
     "is_a",
+    "is_array",
     "last_ids",
     "layers_of_cache",
     "lengths_in",
     "mro_of",
+    "named",
     "never",
     "not_kept",
     "numbers_in",
     "padding_in",
     "shape_of",
+    "sizes_of",
     "texts_in",
     "true_rows",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import generation, modules, pipelines, tokenizers
+from . import batches, generation, loading, modules, pipelines, tables, tokenizers
 from .attachment import Attachment
 from .families import Family
 from .followed import Root, resolve
@@ -14,6 +14,9 @@ FAMILIES: tuple[Family, ...] = (
     *generation.FAMILIES,
     *tokenizers.FAMILIES,
     *pipelines.FAMILIES,
+    *batches.FAMILIES,
+    *tables.FAMILIES,
+    *loading.FAMILIES,
 )
 
 

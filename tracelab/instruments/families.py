@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ..describe import dict_of_class, mro_of
@@ -34,8 +34,11 @@ _LAZY = CO_ASYNC_GENERATOR | CO_COROUTINE | CO_GENERATOR
 class Family:
     """A base class, written `"torch:nn.Module"`, and the methods of its family that are traced.
 
+    A base may be a module too, `"transformers.data.data_collator:"`: then it is functions of that module.
+
     `names` may end in `*`.  `subclasses=False` takes the base class alone.  `by_object`: the objects are
     modules, so each has a path of its own.  `tells`: for a method name, what to derive from its calls.
+    `called`: the name that its calls go by, where a user knows another one than the name that is patched.
     """
 
     base: str
@@ -44,6 +47,7 @@ class Family:
     subclasses: bool = True
     by_object: bool = False
     tells: Mapping[str, Tells] = field(default_factory=dict)
+    called: str = ""
 
     def names_in(self, cls: type) -> list[str]:
         """The names of this family that `cls` itself has, whatever stands there."""
@@ -80,10 +84,14 @@ class Families:
         """Patch every family whose library is loaded and that is not patched yet."""
         for family in self._families:
             base = PatchPoint(family.base).resolve()
-            known = self._bases.setdefault(id(base), []) if isinstance(base, type) else [family]
+            found = type(base) is ModuleType or isinstance(base, type)
+            known = self._bases.setdefault(id(base), []) if found else [family]
             if family in known:
                 continue
             known.append(family)
+            if type(base) is ModuleType:
+                self._adopt_functions(base, family)
+                continue
             self._adopt(base, family)
             if family.subclasses:
                 for cls in subclasses_of(base):
@@ -116,6 +124,11 @@ class Families:
             if can_wrap(dict_of_class(cls).get(name)):  # a placeholder may become a method
                 self._patch(cls, name, family)
 
+    def _adopt_functions(self, module: ModuleType, family: Family) -> None:
+        for name in family.names:
+            if can_wrap(vars(module).get(name)):
+                self._patch(module, name, family)
+
     def _patch(self, holder: Any, name: str, family: Family) -> None:
         raw = vars(holder)[name]
         bound = isinstance(holder, type) and not isinstance(raw, staticmethod)
@@ -125,10 +138,11 @@ class Families:
                 Target(
                     kind=family.kind,
                     name=name,
-                    function="forward" if family.kind == "module" else name,
+                    function="forward" if family.kind == "module" else family.called or name,
                     original=original,
                     holder=holder,
-                    by_object=family.by_object and bound,
+                    # A class method is called on a class, so each class is a callee of its own.
+                    by_object=(family.by_object and bound) or isinstance(raw, classmethod),
                     bound=bound,
                     tells=family.tells.get(name),
                 )

@@ -1,114 +1,120 @@
-"""What becomes of sounds, images and chats before the tokenizer or the model sees them, as facts.
+"""The rows that a collator is given, read without asking them anything: columns, lengths, what does not fit.
 
-    pad                   rows, ids, padded, padding_side
-    feature extractor     sounds, samples, sampling_rate, seconds, frames, padded_to
-    image processor       images, size
-    apply_chat_template   chats, messages, generation_prompt, starts_with_bos
-
-`samples` are those of the longest sound that came in.  `starts_with_bos`: the template has written the token
-of the beginning itself, so a tokenizer that adds one to this text would make two.
+A row is a dict or a `BatchEncoding`, a column one of its keys.  Only the library's own plain containers are
+looked into (a dict, the dict inside a `BatchEncoding`, lists and tuples, tensors and arrays of the usual
+classes); a class of the user's is not asked for its length, its rows are then counted and no more.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
-from ..describe import fields_of, instance_dict, lengths_in, padding_in, shape_of
-from ..recorder import Tells
-from .spelled import content_of
+from ..describe import home, instance_dict, mro_of, named, sizes_of
 
-Facts = dict[str, Any]
+Row = dict[str, Any]
 
+MAX_ROWS = 64
+"""So many rows are described one by one."""
 
-def _padded(
-    tokenizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, values: bool
-) -> Mapping[str, Any] | None:
-    fields = fields_of(output)
-    lengths = lengths_in(fields.get("input_ids")) if fields else None
-    if lengths is None:
-        return None
-    found: Facts = {"rows": len(lengths), "ids": sum(lengths)}
-    padding = padding_in(fields["attention_mask"]) if "attention_mask" in fields else None
-    if padding is not None:
-        found["padded"] = sum(padding.rows)
-        if padding.side:
-            found["padding_side"] = padding.side
-    return found
+MAX_NESTED = 8
+"""No batch has more dimensions than this."""
+
+MAX_LISTS = 10_000
+"""So many lists of one value are looked into."""
+
+_FIRST = ("input_ids", "input_features", "input_values", "pixel_values")
+_LABELS = ("labels", "label", "label_ids")
 
 
-def _heard(
-    extractor: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, values: bool
-) -> Mapping[str, Any] | None:
-    given: Any = args[0] if args else kwargs.get("raw_speech", kwargs.get("audio"))
-    several = _is_listed(given) and given and type(given[0]) is not float
-    sounds: list[Any] = list(given) if several else [given]
-    lengths = [_samples(sound) for sound in sounds]
-    own = instance_dict(extractor)
-    found: Facts = {}
-    rate = kwargs.get("sampling_rate", own.get("sampling_rate"))
-    if None not in lengths:
-        found = {"sounds": len(lengths), "samples": max(length for length in lengths if length is not None)}
-    if type(rate) is int:
-        found["sampling_rate"] = rate
-        if found.get("samples"):
-            found["seconds"] = round(found["samples"] / rate, 3)
-    shape = _shape(fields_of(output).get("input_features"))
-    if len(shape) == 3:
-        found["frames"] = max(shape[1:]) if own.get("feature_size") in shape[1:] else shape[1]
-    wide, hop = found.get("frames"), own.get("hop_length")
-    if wide and type(hop) is int and found.get("samples", wide * hop) < wide * hop and type(rate) is int:
-        found["padded_to"] = round(wide * hop / rate, 3)
-    return found or None
+def rows_of(features: Any) -> Sequence[Any] | None:
+    """The rows of a batch; None where they stand in a container of a class that we do not know."""
+    return features if type(features) in (list, tuple) else None
 
 
-def _samples(sound: Any) -> int | None:
-    if type(sound) is list:
-        return len(sound)
-    shape = _shape(sound)
-    return shape[-1] if shape and type(shape[-1]) is int else None
+def row_of(feature: Any) -> Row | None:
+    """The columns of one row; a key of a class of the user's is none."""
+    if type(feature) is dict:
+        return named(feature)
+    for cls in mro_of(type(feature)):
+        if home(cls) == ("collections", "UserDict"):
+            data = instance_dict(feature).get("data")
+            return named(data) if type(data) is dict else None
+    return None
 
 
-def _shape(value: Any) -> tuple[Any, ...]:
-    if type(value) is getattr(sys.modules.get("numpy"), "ndarray", None):
-        shape: tuple[Any, ...] = value.shape
-        return shape
-    if type(value) is list and value:
-        return (len(value), *_shape(value[0]))
-    return shape_of(value) if "torch" in sys.modules else ()
+def columns_of(rows: Sequence[Any]) -> tuple[str, ...]:
+    """The columns of all rows, in the order in which they come."""
+    found: dict[str, None] = {}
+    for feature in rows:
+        row = row_of(feature)
+        found.update(dict.fromkeys(key for key in row or () if type(key) is str))
+    return tuple(found)
 
 
-def _seen(
-    processor: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, values: bool
-) -> Mapping[str, Any] | None:
-    shape = _shape(fields_of(output).get("pixel_values"))
-    return {"images": shape[0], "size": (shape[-2], shape[-1])} if len(shape) == 4 else None
+def main_column(columns: Sequence[str]) -> str | None:
+    """The column that the model reads: its rows are the rows that get padded."""
+    named = [name for name in _FIRST if name in columns]
+    others = (name for name in columns if name not in _LABELS)
+    return named[0] if named else next(others, None)
 
 
-def _templated(
-    tokenizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, values: bool
-) -> Mapping[str, Any] | None:
-    given = args[0] if args else kwargs.get("conversation")
-    if not _is_listed(given) or not given:
-        return None
-    chats = list(given) if _is_listed(given[0]) else [given]
-    found: Facts = {"chats": len(chats), "messages": sum(len(chat) for chat in chats if _is_listed(chat))}
-    if kwargs.get("add_generation_prompt") is True:
-        found["generation_prompt"] = True
-    written = output[0] if type(output) is list and output else output
-    names = instance_dict(tokenizer).get("_special_tokens_map")
-    begin = content_of(names.get("bos_token")) if type(names) is dict else None
-    if type(written) is str and begin:
-        found["starts_with_bos"] = written.startswith(begin)
-    return found
+def label_column(columns: Sequence[str]) -> str | None:
+    """The column with the labels."""
+    return next((name for name in _LABELS if name in columns), None)
 
 
-def _is_listed(value: Any) -> bool:
-    return type(value) is list or type(value) is tuple
+def length_of(value: Any) -> int | None:
+    """How long a value of a row is; None for a single number or text."""
+    if type(value) in (list, tuple):
+        return len(value)
+    sizes = sizes_of(value)
+    return sizes[0] if sizes and type(sizes[0]) is int else None
 
 
-PADDED = Tells(after=_padded)
-HEARD = Tells(after=_heard)
-SEEN = Tells(after=_seen)
-TEMPLATED = Tells(after=_templated)
+def lengths_of(rows: Sequence[Any], column: str | None) -> tuple[int, ...] | None:
+    """The lengths of a column (None: of the rows themselves), where every row has one."""
+    found = [length_of(feature if column is None else value_of(feature, column)) for feature in rows]
+    return tuple([length for length in found if length is not None]) if None not in found else None
+
+
+def value_of(feature: Any, column: str) -> Any:
+    """What stands in a column of one row, None if nothing does."""
+    row = row_of(feature)
+    return None if row is None else row.get(column)
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is text, or a list that begins with text."""
+    for _ in range(MAX_NESTED):  # a list may stand in itself
+        if type(value) not in (list, tuple) or not value:
+            break
+        value = value[0]
+    return type(value) is str
+
+
+def shape_in(value: Any) -> tuple[int, ...] | None:
+    """The shape of nested lists, a tensor or a number; None where rows inside differ in length.
+
+    Level by level, as far as there are not too many lists: a list may stand in itself, and often.
+    """
+    if type(value) not in (list, tuple):
+        sizes = () if _is_plain(value) else sizes_of(value)
+        return tuple([size for size in sizes if type(size) is int])
+    shape: tuple[int, ...] = ()
+    level = [value]
+    while len(level) <= MAX_LISTS and len(shape) < MAX_NESTED:
+        lengths = {len(one) if type(one) in (list, tuple) else -1 for one in level}
+        if len(lengths) > 1:
+            return None
+        if lengths <= {0, -1}:
+            return shape if -1 in lengths else (*shape, 0)
+        shape = (*shape, *lengths)
+        if len(level) * shape[-1] > MAX_LISTS and type(level[0][0]) not in (list, tuple):
+            return shape  # the numbers themselves
+        level = [item for one in level for item in one[:MAX_LISTS]]
+    return shape
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in (int, float, bool, str, type(None))

@@ -15,7 +15,7 @@ from typing import Any
 from ..describe import dict_of_class, home
 from ..recorder import Target, wrap
 
-LIBRARIES = frozenset({"torch", "transformers", "tokenizers"})
+LIBRARIES = frozenset({"torch", "transformers", "tokenizers", "datasets"})
 
 
 class Defined:
@@ -56,7 +56,7 @@ class Wrappers:
     def made(self, target: Target) -> Target:
         """A new target, wrapped."""
         target.wrapper = wrap(target)
-        if isinstance(target.holder, type) and _stays(target.holder):
+        if _stays(target.holder):
             self._kept[id(target.holder), target.name] = target
         return target
 
@@ -66,8 +66,11 @@ class Wrappers:
             target.wrapper = target.general = None
 
 
-def _stays(cls: type) -> bool:
-    """Whether a class stands in a module of a library, where it will not die before the process."""
-    module, name = home(cls)
+def _stays(holder: Any) -> bool:
+    """Whether a module or class is a library's, and will not die before the process."""
+    if not isinstance(holder, type):
+        name = vars(holder).get("__name__", "")
+        return name.partition(".")[0] in LIBRARIES and sys.modules.get(name) is holder
+    module, name = home(holder)
     library = sys.modules.get(module) if module.partition(".")[0] in LIBRARIES else None
-    return library is not None and vars(library).get(name) is cls
+    return library is not None and vars(library).get(name) is holder

@@ -3,14 +3,14 @@
 transformers 5 has three tokenizer backends (Rust, Python, sentencepiece) under one base class; the methods
 below are patched on each class that defines them.  Inner calls are calls too: `processor(audio)` shows the
 feature extractor that it uses, `batch_decode` the `decode` of each row.  What the calls did with their texts,
-sounds and images is kept as facts, see `encoded` and `features`.
+sounds and images is kept as facts, see `encoded` and `media`.
 """
 
 from __future__ import annotations
 
 from .encoded import ENCODED, TOKENIZED
 from .families import Family
-from .features import HEARD, PADDED, SEEN, TEMPLATED
+from .media import HEARD, PADDED, SEEN, TEMPLATED
 from .spelled import LOOKED_UP
 
 FAMILIES = (

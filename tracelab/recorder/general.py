@@ -79,6 +79,9 @@ def reporter(
                     writer.depth = depth + 1
                     output = proceed(self, *args, **kwargs)
                 except BaseException as error:
+                    if target.tells is not None and isinstance(error, Exception):
+                        writer.depth = depth
+                        recorder.tell(target, writer, target.tells.failed, self, args, kwargs, error)
                     recorder.fail(writer, depth, error)
                     raise
                 finally:

@@ -17,12 +17,14 @@ class Tells:
     """What an instrument derives from a call, to be kept as facts of it.
 
     `before` is asked at entry, for self, the arguments, and whether values are kept; `after` at the return,
-    for the result too.  `of_values`: both are asked only where values are kept.
+    for the result too; `failed`, when an exception leaves the call, for that.  `of_values`: all are asked
+    only where values are kept.
     """
 
     before: Callable[[Any, tuple[Any, ...], dict[str, Any], bool], Facts] | None = None
     after: Callable[[Any, tuple[Any, ...], dict[str, Any], Any, bool], Facts] | None = None
     of_values: bool = False
+    failed: Callable[[Any, tuple[Any, ...], dict[str, Any], Exception, bool], Facts] | None = None
 
 
 class Locator(Protocol):

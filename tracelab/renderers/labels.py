@@ -26,6 +26,7 @@ from ..analyses.repeats import summary
 from ..calls import Call
 from ..events import UNKNOWN
 from .clean import clean
+from .datawords import trouble, words
 from .encoded import phrase, warning
 
 _HELPERS_NAMED = 3
@@ -36,6 +37,9 @@ _COMPARED = 8
 
 ENOUGH = "_StopRecomputationError"
 """What leaves a checkpointed forward that autograd runs again, once it has run far enough."""
+
+_COMPARED = 64
+"""Facts of more calls than these are not compared."""
 
 OPAQUE = "compiled: what runs inside is not seen"
 
@@ -80,12 +84,12 @@ def _call_label(outline: Outline, line: Line) -> Label:
         parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=3))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
-    said = _data_notes(outline, line)
+    said = _encoded_notes(outline, line)
     parts += said
-    parts += _unusual(outline, line.rows[0])
+    parts += _unusual(outline, line.rows[0]) + _data_notes(outline, line)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
-    if call.status == "error" and call.error != ENOUGH:
+    if call.status == "error" and call.error != ENOUGH and not call.facts.get("exhausted"):
         parts.append(Part(f"  ✗ {clean(call.error)}", "error"))
     elif call.status == "open":
         parts.append(Part("  … not finished", "warning"))
@@ -157,7 +161,7 @@ def _loop_notes(outline: Outline, line: Line) -> list[Part]:
     return notes
 
 
-def _data_notes(outline: Outline, line: Line) -> list[Part]:
+def _encoded_notes(outline: Outline, line: Line) -> list[Part]:
     """What became of texts, sounds and images, where all calls of the line say the same."""
     found = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED + 1)]
     said = {(phrase(facts), warning(facts)) for facts in found}
@@ -175,6 +179,21 @@ def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
     if call.kind != "module" or call.path or call.step is not None:
         return []
     return _lengths([outline.shapes.cache_length(row) for row in line.rows])
+
+
+def _data_notes(outline: Outline, line: Line) -> list[Part]:
+    """What is said of a batch, a table or a load, where it is the same for all calls of the line."""
+    first = outline.call(line).facts
+    if not words(first) and not trouble(first):
+        return []  # most lines: the other calls need not be looked at
+    facts = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED)]
+    said, wrong = {words(one) for one in facts}, {trouble(one) for one in facts}
+    if len(facts) < len(line.rows):
+        return []
+    notes = said.pop() if len(said) == 1 else ()
+    found = [Part(f"{', ' if at else '  '}{text}", "note", rank=1 + at) for at, text in enumerate(notes)]
+    text = wrong.pop() if len(wrong) == 1 else ""
+    return [*found, Part(f"  {text}", "warning")] if text else found
 
 
 def _unusual(outline: Outline, row: int) -> list[Part]:
