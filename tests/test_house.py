@@ -29,6 +29,7 @@ FLOORS = (
     {"recorder", "fold", "query"},
     {"instruments", "analyses", "exporters", "running"},
     {"renderers", "session", "script", "demo"},
+    {"tokenline"},
     {"__init__", "cli", "pytest_plugin"},
     {"__main__"},
 )

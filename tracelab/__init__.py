@@ -10,18 +10,22 @@
     trace.find("WhisperEncoder.forward")
     trace.save("run.json")
 
+    tracelab.show_batch(batch, tokenizer)    # each id with its token, mask and label
+
 `tracelab --help` has the same for unmodified scripts.
 """
 
 from __future__ import annotations
 
 from .calls import Call, Step, Trace
-from .errors import PatternWarning, ScriptError, SetupError, TraceFileError, TracelabError
+from .errors import BatchError, PatternWarning, ScriptError, SetupError, TraceFileError, TracelabError
 from .exporters import load
 from .session import reset, trace
+from .tokenline import batch_text, show_batch
 from .values import CacheSpec, ContainerSpec, ObjectSpec, ScalarSpec, TensorSpec, TensorStats, UnreadableSpec
 
 __all__ = [
+    "BatchError",
     "CacheSpec",
     "Call",
     "ContainerSpec",
@@ -37,7 +41,9 @@ __all__ = [
     "TraceFileError",
     "TracelabError",
     "UnreadableSpec",
+    "batch_text",
     "load",
     "reset",
+    "show_batch",
     "trace",
 ]

@@ -3,7 +3,8 @@
     TracelabError
     ├── SetupError          trace() was asked for something that it cannot follow; nothing was patched
     ├── TraceFileError      a file is not a readable trace
-    └── ScriptError         `tracelab run` was given a program that cannot be started
+    ├── ScriptError         `tracelab run` was given a program that cannot be started
+    └── BatchError          something is no batch of ids that could be shown
     PatternWarning          (a UserWarning) `find()` or a filter matches no call
 
 Each message is one line: what was seen, and what is possible instead.  An error is raised before a
@@ -27,6 +28,10 @@ class TraceFileError(TracelabError, ValueError):
 
 class ScriptError(TracelabError):
     """The program given to `tracelab run` cannot be started."""
+
+
+class BatchError(TracelabError, ValueError):
+    """Something is no batch: the message names the row and the field."""
 
 
 class PatternWarning(UserWarning):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,18 @@ def test_an_error_in_a_tokenizer() -> None:
     with tracelab.trace() as trace, pytest.raises((TypeError, ValueError)):
         tokenizer(object())
     assert [call.status for call in trace.roots] == ["error"]
+
+
+def test_a_program_that_only_tokenizes_never_loads_torch() -> None:
+    code = (
+        "import sys, tracelab\n"
+        "from transformers import ByT5Tokenizer\n"
+        "tokenizer = ByT5Tokenizer()\n"
+        "with tracelab.trace(values=True) as trace:\n"
+        "    tokenizer(['ab', 'abc'], padding=True, return_tensors='np')\n"
+        "assert 'torch' not in sys.modules\n"
+        "print(trace.internal_errors, trace.complete, trace.roots[0].facts['ids'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    # a b </s> <pad> and a b c </s>
+    assert done.stdout.split() == ["0", "True", "8"], done.stderr

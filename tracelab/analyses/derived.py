@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..calls import Call, Trace
-from . import dataside, loading, losses, stopping
+from . import added, dataside, loading, losses, stopping
 
 SOURCES: tuple[Callable[[Trace, Call], Mapping[str, object]], ...] = (
     stopping.derived_facts,
     loading.derived_facts,
     dataside.derived_facts,
     losses.derived_facts,
+    added.derived_facts,
 )
 
 

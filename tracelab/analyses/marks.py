@@ -2,7 +2,7 @@
 
     size    how many calls stand below it (and may be shown)
     chain   it is, or leads to, a decoding loop: the way from the user's line to the steps
-    small   a method call that ran no module and failed nowhere: a helper
+    small   a method call that ran no module, failed nowhere and says nothing of data: a helper
     opaque  it has run compiled code, whose calls nobody sees
     again   autograd has made it, to run a checkpointed forward a second time
     levels  how many levels of lines stand below it; between a loop and its calls stands a line for each step
@@ -20,6 +20,9 @@ from ..calls import OK, made_by_autograd
 from ..events import UNKNOWN
 from .upwards import upwards
 from .visible import Visible
+
+DATA = frozenset({"texts", "sounds", "images", "chats"})
+"""A method call that says what became of data is no helper: it is one half of the story."""
 
 
 class Marks:
@@ -64,7 +67,9 @@ class Marks:
     def _helps(self, row: int) -> bool:
         columns = self._columns
         helper = columns.sites[columns.site[row]].kind in ("method", "function")
-        return helper and columns.status[row] == OK and row not in self._ways and not self.opaque(row)
+        if not helper or columns.status[row] != OK or row in self._ways or self.opaque(row):
+            return False
+        return DATA.isdisjoint(columns.facts.get(row, ()))
 
     def opaque(self, row: int) -> bool:
         """Whether a row has run compiled code."""

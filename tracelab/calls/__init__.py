@@ -11,23 +11,30 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     step      one pass of an outer loop
     loss      one loss
     head      the head of one model
+    tokenrow  one row of a batch, token by token
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .again import made_by_autograd
 from .call import Call, Times, bind, is_below
-from .choice import Choice, Choices, Stage
 from .columns import ERROR, OK, OPEN, STATUSES, Columns
-from .comparison import Comparison, Difference
-from .generation import Generation
-from .head import Head
-from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
 from .quiet import quiet
 from .step import CacheLayer, Step
 from .trace import ANSWERS, Calls, Trace
+
+if TYPE_CHECKING:
+    from .choice import Choice, Choices, Stage
+    from .comparison import Comparison, Difference
+    from .generation import Generation
+    from .head import Head
+    from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
+    from .tokenrow import Token, TokenBatch, TokenRow
 
 __all__ = [
     "ANSWERS",
@@ -53,9 +60,29 @@ __all__ = [
     "Stage",
     "Step",
     "Times",
+    "Token",
+    "TokenBatch",
+    "TokenRow",
     "Trace",
     "bind",
     "is_below",
     "made_by_autograd",
     "quiet",
 ]
+
+_ROWS = {
+    "choice": ("Choice", "Choices", "Stage"),
+    "comparison": ("Comparison", "Difference"),
+    "generation": ("Generation",),
+    "head": ("Head",),
+    "loss": ("BY_CALLER", "BY_INPUTS", "INSIDE", "LabelPlace", "Loss"),
+    "tokenrow": ("Token", "TokenBatch", "TokenRow"),
+}
+"""What answers are made of is loaded with the first answer: a class of rows takes a millisecond to make."""
+
+
+def __getattr__(name: str) -> Any:
+    for room, names in _ROWS.items():
+        if name in names:
+            return getattr(importlib.import_module(f".{room}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

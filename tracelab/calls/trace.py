@@ -12,16 +12,19 @@ import importlib
 import os
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from ..events import FORKED, UNKNOWN
 from .call import Call
-from .choice import Choice
 from .columns import OPEN, Columns
-from .generation import Generation
-from .head import Head
-from .loss import Loss
 from .step import Step
+
+if TYPE_CHECKING:
+    from .choice import Choice
+    from .generation import Generation
+    from .head import Head
+    from .loss import Loss
+    from .tokenrow import TokenBatch
 
 ANSWERS = {
     "find": "tracelab.query:find",
@@ -32,6 +35,7 @@ ANSWERS = {
     "tokens": "tracelab.analyses.tokens:tokens",
     "heads": "tracelab.analyses.heads:heads",
     "losses": "tracelab.analyses.losses:losses",
+    "token_batches": "tracelab.analyses.recordedbatch:token_batches",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
@@ -206,6 +210,13 @@ class Trace:
     def losses(self) -> list[Loss]:
         """Each loss: its function, shapes before and after the shift, labels counted and ignored, divisor."""
         return self._ask("losses")  # type: ignore[no-any-return]
+
+    def token_batches(self) -> list[TokenBatch]:
+        """The batches that went into models (or else came out of collators and tokenizers), token by token.
+
+        BatchError where there is none, or where values were not kept.
+        """
+        return self._ask("token_batches")  # type: ignore[no-any-return]
 
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
         """What is known of a call from the calls around it."""

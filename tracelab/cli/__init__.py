@@ -1,7 +1,8 @@
 """The command line: trace a script, look at a trace file, see a demo.
 
     tracelab run [-o FILE] SCRIPT ARGUMENTS...    tracelab show FILE       tracelab demo
-    tracelab run [-o FILE] -m MODULE ARGUMENTS... tracelab steps FILE      tracelab loss FILE
+    tracelab run [-o FILE] -m MODULE ARGUMENTS... tracelab steps FILE      tracelab batch FILE
+                                                  tracelab loss FILE
 
 `COMMANDS` is the table of contents: a new command is one file in this folder, one row there.  What goes
 wrong on our side is one line on stderr that starts with `tracelab:`, and exit code 2.
@@ -19,10 +20,10 @@ import sys
 import click
 
 from ..errors import TracelabError
-from . import demo, loss, run, show, steps
+from . import batch, demo, loss, run, show, steps
 from .refusal import refuse
 
-COMMANDS = (run.run, show.show, steps.steps, loss.loss, demo.demo)
+COMMANDS = (run.run, show.show, steps.steps, batch.batch, loss.loss, demo.demo)
 """The commands, in the order of `tracelab --help`."""
 
 BROKEN_PIPE = 1

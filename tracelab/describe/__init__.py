@@ -8,6 +8,7 @@
     caches       generation caches
     containers   tuples, mappings, model outputs
     contents     what stands in a tensor, for facts
+    encodings    what a tokenizer gave, for facts
     counts       how often a number stands in it, for facts about batches
     labels       what a loss counts in its labels, for facts
     numbers      single numbers and norms that stand in tensors, for facts
@@ -33,6 +34,7 @@ from .cachelayers import layers_of_cache
 from .contents import best, last_ids, true_rows
 from .counts import how_many, is_array, sizes_of
 from .describer import Describer
+from .encodings import Padding, cut_end, encodings_of, fields_of, lengths_in, numbers_in, padding_in, texts_in
 from .habits import Habit, Kin, not_kept
 from .labels import count_labels, number_in
 from .numbers import gradient_of, norm_of, share_of_zeros, value_in
@@ -55,12 +57,16 @@ __all__ = [
     "Describer",
     "Habit",
     "Kin",
+    "Padding",
     "Table",
     "best",
     "class_name",
     "count_labels",
+    "cut_end",
     "dict_of_class",
     "dtype_of",
+    "encodings_of",
+    "fields_of",
     "file_name",
     "gradient_of",
     "home",
@@ -71,15 +77,19 @@ __all__ = [
     "is_array",
     "last_ids",
     "layers_of_cache",
+    "lengths_in",
     "mro_of",
     "named",
     "never",
     "norm_of",
     "not_kept",
     "number_in",
+    "numbers_in",
+    "padding_in",
     "shape_of",
     "share_of_zeros",
     "sizes_of",
+    "texts_in",
     "true_rows",
     "value_in",
 ]

@@ -74,7 +74,7 @@ def is_usual(cls: type, impl: Any) -> bool:
     function may do anything when torch looks it up, and at another line than where torch calls it.
     """
     if impl is None:
-        return False
+        return False  # no module of torch's; torch itself may not be loaded
     module = sys.modules["torch.nn"].Module
     if dict_of_class(module).get("_call_impl") is not impl:
         return False

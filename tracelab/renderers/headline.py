@@ -16,6 +16,7 @@ from ..analyses.loops import passes
 from ..analyses.outline import Outline
 from ..calls import OPEN, Columns, Trace
 from ..events import FORKED, SWITCHED_OFF, UNKNOWN
+from .amounts import many as many
 from .clean import clean
 from .layout import Page, Row
 
@@ -128,11 +129,6 @@ def _subject(trace: Trace) -> str:
     names = [clean(root) for root in roots]
     more = f" and {len(names) - MODELS} more" if len(names) > MODELS else ""
     return ", ".join(names[:MODELS]) + more
-
-
-def many(number: int, word: str) -> str:
-    """A number of things: `1 call`, `1,200 calls`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def seconds(took: float) -> str:

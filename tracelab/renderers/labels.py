@@ -28,9 +28,13 @@ from ..calls import Call, Trace
 from ..events import UNKNOWN
 from .clean import clean
 from .datawords import trouble, words
+from .encoded import phrase, warning
 
 _HELPERS_NAMED = 3
 """Helpers are named to give an idea of them; `--no-fold` lists them all."""
+
+_COMPARED = 8
+"""Of so many calls on one line it is looked at whether they say the same."""
 
 ENOUGH = "_StopRecomputationError"
 """What leaves a checkpointed forward that autograd runs again, once it has run far enough."""
@@ -78,9 +82,11 @@ def _call_label(outline: Outline, line: Line) -> Label:
     call = outline.call(line)
     parts = _name(outline, line, call)
     if call.defined_in != call.owner and call.kind not in ("function", "loss"):
-        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=2))
+        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=3))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
+    said = _encoded_notes(outline, line)
+    parts += said
     parts += _unusual(outline, line.rows[0]) + _data_notes(outline, line)
     parts += _head_note(outline.trace, call)
     if call.gap is not None:
@@ -93,7 +99,8 @@ def _call_label(outline: Outline, line: Line) -> Label:
     # What stands between `generate` and the steps only hands on what these show.
     between = method and call.path is not None and call.function.startswith("_")
     shapes = "" if between else _shapes(outline, line)
-    return Label(parts, shapes, _source(call), shapes_first=method and call.defined_in != call.owner)
+    words_first = bool(said) or (method and call.defined_in != call.owner)
+    return Label(parts, shapes, _source(call), shapes_first=words_first)
 
 
 def _shapes(outline: Outline, line: Line) -> str:
@@ -154,6 +161,19 @@ def _loop_notes(outline: Outline, line: Line) -> list[Part]:
         if "=" in text:
             notes.append(Part(f"  batch {text}", "note"))
     return notes
+
+
+def _encoded_notes(outline: Outline, line: Line) -> list[Part]:
+    """What became of texts, sounds and images, where all calls of the line say the same."""
+    found = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED + 1)]
+    said = {(phrase(facts), warning(facts)) for facts in found}
+    if len(said) != 1 or len(found) > _COMPARED:
+        return []
+    words, odd = said.pop()
+    main, comma, rest = words.partition(", ")
+    notes = [Part(f"  {clean(main)}", "note", rank=1)] if main else []
+    notes += [Part(f"{comma}{clean(rest)}", "note", rank=2)] if rest else []
+    return notes + ([Part(f"  {clean(odd)}", "warning")] if odd else [])
 
 
 def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
