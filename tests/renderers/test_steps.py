@@ -13,7 +13,8 @@ from tests.builders import build, build_threads
 from tests.renderers.golden import compare
 from tracelab.calls import Trace
 from tracelab.renderers.generations import _how
-from tracelab.renderers.steps import _ids, show_steps
+from tracelab.renderers.stepcolumns import _ids
+from tracelab.renderers.steps import show_steps
 
 
 def table(trace: Trace, **options: object) -> str:

@@ -65,9 +65,7 @@ def reporter(
                     if len(told) > 1:
                         proceed = reporter(target, original, told[1:], nth + 1)
                     try:
-                        caller: FrameType | None = frame_above(up)
-                        while caller is not None and caller.f_code.co_filename.endswith(target.through):
-                            caller = caller.f_back
+                        caller = _beyond(frame_above(up), target.through)
                     except ValueError:  # no Python frame made this call
                         caller = None
                     entered = recorder.enter(target, self, args, kwargs, caller)
@@ -103,6 +101,13 @@ def reporter(
             raise
 
     return unseen(method)
+
+
+def _beyond(caller: FrameType | None, files: tuple[str, ...]) -> FrameType | None:
+    """The first frame from `caller` on whose code stands in none of some files of the library."""
+    while caller is not None and caller.f_code.co_filename.endswith(files):
+        caller = caller.f_back
+    return caller
 
 
 def _with_self(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,35 +18,42 @@ behind the other.  What is said of steps of training stands in `training`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import IO, NamedTuple
+from collections.abc import Sequence
+from typing import IO
 
-from ..analyses.batches import batch_text
-from ..analyses.repeats import Sizes, stretches, summary
+from ..analyses.repeats import Sizes, stretches
 from ..analyses.steps import unseen_passes
-from ..calls import Call, Step, Trace
-from ..values import Dim
-from . import training
+from ..calls import Step, Trace
 from .clean import clean
 from .generations import lines_about
 from .glyphs import to_ascii
 from .guest import Table, Text
-from .headline import many, seconds
+from .headline import many
 from .screen import Screen
+from .stepcolumns import NOTHING, Column, Run, columns_of, finished, note
 from .theme import STYLES
 from .training import is_training, lines_about_training
 
 NO_STEPS = (
     "No generation step was recorded: no decoding loop of transformers ran inside the trace, and no training."
 )
-NOTHING = "-"
 MOST = 18
 """Rows of a folded table; what is between the first and the last of more is counted."""
 LAST = 6
-MOST_IDS = 4
-"""So many ids of a row of the table are shown."""
-
-Run = Sequence[Step]
+DISPENSABLE = [
+    "at",
+    "model",
+    "tokens",
+    "rate",
+    "batch",
+    "mask",
+    "note",
+    "finished",
+    "cross",
+    "chosen",
+    "logits",
+]
+"""Columns that a narrow screen can do without, the first to go first."""
 
 
 def show_steps(
@@ -61,7 +68,11 @@ def show_steps(
     screen = Screen(file, width, ascii)
     steps, unseen = _by_thread(trace), unseen_passes(trace)
     if steps:
-        screen.write_table(table(steps, fold, screen.page.ascii))
+        drawn, dropped = table(steps, fold, screen.page.ascii, screen.page.width)
+        screen.write_table(drawn)
+        if dropped:
+            words = f"not shown for lack of room: {', '.join(dropped)}"
+            screen.write([screen.page.words(words, "note")])
     elif not unseen:
         screen.write([screen.page.words(NO_STEPS, "note")])
     below = [*lines_about_training(steps), *lines_about(trace, screen.page.width)]
@@ -71,19 +82,13 @@ def show_steps(
         screen.write([screen.page.words(words, "warning")])
 
 
-class Column(NamedTuple):
-    """One column: its head, and what it says of a run of steps that follow one rule."""
-
-    head: str
-    cell: Callable[[Run], str]
-    always: bool = False
-
-
-def table(steps: Sequence[Step], fold: bool = True, ascii: bool = False) -> Table:
-    """The table of some steps."""
+def table(
+    steps: Sequence[Step], fold: bool = True, ascii: bool = False, width: int | None = None
+) -> tuple[Table, list[str]]:
+    """The table of some steps, if it can be at most `width` wide, and the columns left out for that."""
     runs = _runs(steps) if fold else [[step] for step in steps]
     shown = [*runs[: MOST - LAST], *runs[-LAST:]] if fold and len(runs) > MOST else runs
-    columns = [column for column in _columns(steps) if column.always or _says(column, shown)]
+    columns, dropped = _fitting(columns_of(steps), shown, width)
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=STYLES["header"])
     for column in columns:
         made.add_column(column.head, justify="right" if column.head == "time" else "left", overflow="fold")
@@ -93,38 +98,23 @@ def table(steps: Sequence[Step], fold: bool = True, ascii: bool = False) -> Tabl
             made.add_row(Text(to_ascii("…") if ascii else "…"), Text(f"{left_out} more"))
         cells = (clean(column.cell(run)) for column in columns)
         made.add_row(*(Text(to_ascii(cell) if ascii else cell) for cell in cells))
-    return made
+    return made, dropped
 
 
-def _columns(steps: Sequence[Step]) -> list[Column]:
-    generated = [step for step in steps if step.phase != "encode" and not is_training(step)]
-    found = {step.loop.id: step.loop for step in generated if step.loop}
-    loops = [found[row] for row in sorted(found)]
-    trained = {step.call.root for step in steps if is_training(step)}
-    several, models = len(loops) > 1, len({loop.root for loop in loops}) > 1 or len(trained) > 1
-    return [
-        Column("loop", lambda run: _loop(run[0], loops) if several else NOTHING),
-        Column("model", lambda run: _model(run[0]) if models else NOTHING),
-        Column("window", lambda run: _window(run[0]) if several else NOTHING),
-        Column("step", _number, True),
-        Column("phase", _phase, True),
-        Column("input", lambda run: _batches(run, [step.input for step in run]), True),
-        Column("tokens", lambda run: _ids(run, [step.tokens for step in run])),
-        Column("at", _places),
-        Column("mask", lambda run: _batches(run, [step.mask for step in run])),
-        Column("cache", _cache),
-        Column("cross", lambda run: _size([step.cross_length for step in run])),
-        Column("logits", lambda run: _batches(run, [step.logits for step in run])),
-        Column("loss", training.loss),
-        Column("grad norm", training.gradient),
-        Column("rate", training.rate),
-        Column("padding", training.padding),
-        Column("chosen", lambda run: _ids(run, [_flat(step.chosen) for step in run])),
-        Column("batch", _batch),
-        Column("finished", _finished),
-        Column("time", _time, True),
-        Column("note", _note),
-    ]
+def _fitting(
+    columns: Sequence[Column], runs: Sequence[Run], width: int | None
+) -> tuple[list[Column], list[str]]:
+    """The columns that say something and fit, and the heads of those that would not."""
+    texts = {column.head: [column.cell(run) for run in runs] for column in columns}
+    kept = [column for column in columns if column.always or set(texts[column.head]) != {NOTHING}]
+    dropped: list[str] = []
+    for head in DISPENSABLE:
+        wide = sum(2 + max(len(column.head), *map(len, texts[column.head])) for column in kept) - 2
+        if width is None or wide <= width:
+            break
+        dropped += [column.head for column in kept if column.head == head]
+        kept = [column for column in kept if column.head != head]
+    return kept, dropped
 
 
 def _by_thread(trace: Trace) -> list[Step]:
@@ -136,10 +126,6 @@ def _by_thread(trace: Trace) -> list[Step]:
         row = (step.loop or step.call).id
         first[lane] = min(row, first.get(lane, row))
     return sorted(steps, key=lambda step: (first[thread[step.call.id]], step.call.id))
-
-
-def _says(column: Column, runs: Sequence[Run]) -> bool:
-    return any(column.cell(run) != NOTHING for run in runs)
 
 
 # --- runs of steps that follow one rule ---------------------------------------------------------------
@@ -168,7 +154,7 @@ def _alike(one: Step, other: Step) -> bool:
 
 
 def _remarks(step: Step) -> tuple[object, ...]:
-    return (_finished([step]), _note([step]), step.facts.get("chunk"))
+    return (finished([step]), note([step]), step.facts.get("chunk"))
 
 
 def _known(step: Step) -> list[bool]:
@@ -179,126 +165,3 @@ def _known(step: Step) -> list[bool]:
 def _sizes(step: Step) -> Sizes:
     shapes = (*(step.input or ()), NOTHING, *(step.mask or ()), NOTHING, *(step.logits or ()))
     return (*shapes, step.cache_before, step.cache_after, step.cross_length)
-
-
-# --- cells --------------------------------------------------------------------------------------------
-
-
-def _loop(step: Step, loops: Sequence[Call]) -> str:
-    return str(loops.index(step.loop) + 1) if step.loop in loops else NOTHING
-
-
-def _model(step: Step) -> str:
-    return (step.call if is_training(step) or step.loop is None else step.loop).root or NOTHING
-
-
-def _batches(run: Run, shapes: Sequence[tuple[Dim, ...] | None]) -> str:
-    return training.shape(shapes) if is_training(run[0]) else _shape(shapes)
-
-
-def _window(step: Step) -> str:
-    window, attempt = (step.facts.get(name) for name in ("window", "attempt"))
-    return NOTHING if window is None else f"{window}" if attempt == 1 else f"{window} again"
-
-
-def _number(run: Run) -> str:
-    if run[0].phase == "encode":
-        return NOTHING
-    return str(run[0].index) if len(run) == 1 else f"{run[0].index}–{run[-1].index}"
-
-
-def _phase(run: Run) -> str:
-    facts = run[0].facts
-    return f"{run[0].phase} {facts['chunk']}/{facts['chunks']}" if "chunk" in facts else run[0].phase
-
-
-def _places(run: Run) -> str:
-    places = [step.positions for step in run]
-    known = [place for place in places if place is not None]
-    if len(known) < len(places):
-        return NOTHING
-    if all(first == last for first, last in known):
-        return str(summary([first for first, _ in known]))
-    return f"{known[0][0]}–{known[0][1]}" if len(known) == 1 else f"{known[0][0]}…{known[-1][1]}"
-
-
-def _cache(run: Run) -> str:
-    before, after = ([getattr(step, name) for step in run] for name in ("cache_before", "cache_after"))
-    return NOTHING if set(before) == set(after) == {None} else f"{_size(before)} → {_size(after)}"
-
-
-def _batch(run: Run) -> str:
-    facts, rows = run[0].facts, {step.facts.get("rows") for step in run}
-    if "packed" in facts:
-        return f"{facts['packed']} in a row"
-    return batch_text(rows.pop(), facts) if len(rows) == 1 and not rows & {None, 1} else NOTHING
-
-
-def _finished(run: Run) -> str:
-    ended, rows = run[0].finished, run[0].facts.get("rows")
-    return NOTHING if ended is None or not isinstance(rows, int) or rows < 2 else f"{ended} of {rows}"
-
-
-def _time(run: Run) -> str:
-    if run[0].facts.get("compiled"):
-        return NOTHING  # what is known took place before the model's call
-    mean = seconds(sum(step.duration for step in run) / len(run))
-    return mean if len(run) == 1 else f"{len(run)} × {mean}"
-
-
-def _note(run: Run) -> str:
-    facts = run[0].facts
-    notes = training.notes(run[0])
-    if run[0].phase == "encode":
-        output = f" → {_shape([facts['output']])}" if "output" in facts else ""
-        notes.append(f"{run[0].call.path}{output}")
-    if "drafted" in facts:
-        accepted = "?" if facts["accepted"] is None else facts["accepted"]
-        notes.append(f"{accepted} of {facts['drafted']} accepted" if facts["drafted"] else "no draft")
-    if "embeds" in facts:
-        notes.append(f"fed as {facts['embeds']}")
-    if "packed" in facts:
-        notes.append("cache in pages")
-    if "cache" in facts:
-        notes.append(f"cache {facts['cache']}")
-    if facts.get("reordered"):
-        notes.append("cache reordered")
-    if facts.get("state_cache"):
-        notes.append("the cache is a state")
-    if facts.get("compiled"):
-        notes.append("compiled: not seen inside")
-    if "ended" in facts:
-        notes.append(f"ended by {facts['ended']}")
-    return ", ".join(notes) or NOTHING
-
-
-def _ids(run: Run, ids: Sequence[tuple[int, ...] | None]) -> str:
-    """The first ids, step after step; a comma between steps that have several."""
-    texts, room = [], MOST_IDS
-    for step in ids:
-        texts.append(" ".join(map(str, (step or ())[:room])))
-        room -= len(step or ())
-        if room <= 0:
-            break
-    if not any(texts):
-        return NOTHING
-    several = any(len(step or ()) > 1 for step in ids)
-    text = (", " if several else " ").join(filter(None, texts))
-    return f"{text} …" if sum(len(step or ()) for step in ids) > MOST_IDS else text
-
-
-def _flat(rows: tuple[tuple[int, ...], ...] | None) -> tuple[int, ...] | None:
-    return None if rows is None else tuple(token for row in rows for token in row)
-
-
-def _size(values: Sequence[int | None]) -> str:
-    return NOTHING if None in values else str(summary(values))
-
-
-def _shape(shapes: Sequence[tuple[Dim, ...] | None]) -> str:
-    known = [shape for shape in shapes if shape is not None]
-    if len(known) < len(shapes):
-        return NOTHING
-    if len({len(shape) for shape in known}) > 1:
-        return "varied"
-    return "[" + ",".join(str(summary(sizes)) for sizes in zip(*known, strict=True)) + "]"
