@@ -40,7 +40,7 @@ def test_the_phases_of_a_step_are_calls_of_their_kind() -> None:
     assert [(step.index, step.phase, step.input) for step in steps] == [
         (n, "train", (6, 4)) for n in range(3)
     ]
-    assert list(steps[0].times) == ["forward", "backward", "clip", "optimizer", "zero_grad"]
+    assert list(steps[0].times) == ["forward", "loss", "backward", "clip", "optimizer", "zero_grad"]
     assert sum(steps[0].times.values()) - steps[0].times["zero_grad"] <= steps[0].duration
     assert all(
         call.call_site.file.endswith(("test_plain_loops.py", "loops.py"))

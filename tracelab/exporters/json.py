@@ -34,6 +34,7 @@ from ..calls.folded import Folded
 from ..events import Site
 from . import packed, plain, rows, specs, tables
 from .expect import Refused, at, each, items, mapping, members, text, whole
+from .facts import decode as decode_facts
 from .parser import parse
 
 T = TypeVar("T")
@@ -155,4 +156,4 @@ def _fill(columns: Columns, document: dict[str, Any]) -> None:
             if key not in numbers:
                 raise Refused(f"{reprlib.repr(key)} is no row of this trace")
             with at(f"[{key}]"):
-                columns.facts[numbers[key]] = plain.decode_mapping(value)
+                columns.facts[numbers[key]] = decode_facts(value)

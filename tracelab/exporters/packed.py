@@ -30,6 +30,7 @@ from ..packing import Block
 from . import blocks, ints, plain, unblocks
 from .climb import Climb
 from .expect import Refused, at, each, items, members, whole
+from .facts import decode as decode_facts
 from .forms import Unfit
 from .ledger import Ledger, encode_times
 from .limits import CLOCK
@@ -70,7 +71,7 @@ def decode(columns: Columns, section: Any) -> Columns:
     """Columns with the tables of these, and the calls of a packed section."""
     found = members(section, KEYS)
     with at("facts"):
-        facts = [plain.decode_mapping(value) for value in items(found["facts"])]
+        facts = [decode_facts(value) for value in items(found["facts"])]
     shelf = Shelf(columns.sites, len(columns.places), found["visits"], len(facts))
     shelf.fill(found["forms"], found["meanings"], found["templates"])
     count = len(columns.threads)

@@ -54,12 +54,16 @@ def _claimed(target: Path) -> Iterator[bool]:
         held = open_descriptor(target, _LOOK, 0o600)
     except OSError:  # a link, a file that is not for us to read
         held = -1
+    locked = False
     try:
         if held >= 0:
             lock(held)
+            locked = True
         yield held < 0 or _is_at(held, target)
     finally:
         if held >= 0:
+            if locked and not fstat(held).st_size and _is_at(held, target):
+                target.unlink()  # the empty file that stood for the name: we were cut off
             close(held)
 
 

@@ -16,6 +16,7 @@ from ...calls import Columns, Trace
 from ...packing import LOOSE, Block, loose_block
 from .. import limits, packed, plain, tables, unblocks
 from ..expect import Refused, at, items, mapping, members, text, unexpected, whole
+from ..facts import decode as decode_facts
 from ..json import check_version
 from ..parser import measure, parse
 from ..shelf import Shelf
@@ -167,7 +168,7 @@ def _columns(told: Told) -> Columns:
         dropped=whole(told.state["dropped"], 0),
         faults={text(key): whole(count, 0) for key, count in mapping(told.state["faults"]).items()},
     )
-    facts = _table(told, "facts", plain.decode_mapping)
+    facts = _table(told, "facts", decode_facts)
     visits = _table(told, "visits", lambda row: items(row, 3, 3))
     shelf = Shelf(columns.sites, len(columns.places), _turned(visits), len(facts))
     for number, sums in told.times.items():
