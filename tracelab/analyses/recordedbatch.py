@@ -13,6 +13,7 @@ from typing import Any
 from ..calls import Call, TokenBatch, Trace
 from ..errors import BatchError
 from ..values import ContainerSpec, Spec, TensorSpec
+from .options import keeps_values
 from .tokenrows import Known, Names, batch_of, checked
 
 FIELDS = ("input_ids", "attention_mask", "token_type_ids", "position_ids", "labels")
@@ -23,7 +24,7 @@ KEPT = 256
 
 def token_batches(trace: Trace) -> list[TokenBatch]:
     """The batches in the order in which they were seen; BatchError where none is there."""
-    if not trace.meta.get("options", {}).get("values"):
+    if not keeps_values(trace):
         raise BatchError(f"a batch is shown by its ids, and this trace kept none: {NEEDED}")
     rows, known = _spelled(trace)
     seen = list(_into_models(trace)) or list(_out_of_collators(trace))

@@ -15,6 +15,7 @@ from ..calls import Call, Trace
 from ..events import UNKNOWN
 from ..values import TensorSpec
 from .loops import CRITERIA, LOOPS, Loop, Passes, passes
+from .options import keeps_values
 
 WORDS = {
     "MaxLengthCriteria": "max length",
@@ -105,7 +106,7 @@ def _by_rows(trace: Trace, loop: Loop) -> bool:
     """Whether the rows that the criteria were asked about are the sequences, and their answers are known."""
     if "beam" in trace.columns.facts.get(loop.row, {}).get("mode", ""):
         return False
-    if trace.meta.get("options", {}).get("values"):
+    if keeps_values(trace):
         return True
     rows = [row for row, _ in loop.helpers.get(CRITERIA, ())[:1]]
     inputs = [spec for row in rows for spec in Call(trace, row).inputs.values()]

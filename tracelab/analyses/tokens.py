@@ -10,6 +10,7 @@ from collections import Counter
 
 from ..calls import Choice, Choices, Stage, Step, Trace
 from .loops import PROCESSORS, Loop, passes
+from .options import keeps_values
 from .steps import steps
 
 KEPT = 10
@@ -23,7 +24,7 @@ def tokens(trace: Trace, k: int = 3) -> Choices:
     """
     if type(k) is not int or not 1 <= k <= KEPT:
         raise ValueError(f"k={k!r} is not possible; it is a number of scores from 1 to {KEPT}")
-    if not trace.meta.get("options", {}).get("values"):
+    if not keeps_values(trace):
         raise ValueError("tokens() needs scores, and this trace kept none: record with trace(values=True)")
     by_pass = {(step.loop.id, step.index): step for step in steps(trace) if step.loop}
     found = Choices()

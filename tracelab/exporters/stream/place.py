@@ -15,7 +15,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import close, fstat  # bound here: hosts mock them
 from os import open as open_descriptor
 from pathlib import Path
@@ -50,12 +50,10 @@ def take(draft: Path, target: Path) -> None:
 @contextmanager
 def _claimed(target: Path) -> Iterator[bool]:
     """Nobody else takes the name as long as this lasts; False when somebody just did."""
+    held, locked = -1, False
     try:
-        held = open_descriptor(target, _LOOK, 0o600)
-    except OSError:  # a link, a file that is not for us to read
-        held = -1
-    locked = False
-    try:
+        with suppress(OSError):  # a link, a file that is not for us to read
+            held = open_descriptor(target, _LOOK, 0o600)
         if held >= 0:
             lock(held)
             locked = True
