@@ -17,7 +17,7 @@ datasets = pytest.importorskip("datasets")
 ROUNDS = 9
 
 
-@pytest.mark.slow
+@pytest.mark.bench
 def test_a_map_costs_less_than_two_per_cent_more() -> None:
     words = tokenizer()
     table = datasets.Dataset.from_dict(
