@@ -49,7 +49,9 @@ def is_head(trace: Trace, call: Call) -> bool:
 
 
 def _all(trace: Trace) -> list[Head]:
-    bases: Mapping[str, Any] = trace.meta.get(BASES) or {}
+    said = trace.meta.get(BASES)
+    told = said if isinstance(said, dict) else {}  # a file may say anything there
+    bases: Mapping[str, Any] = {root: base for root, base in told.items() if isinstance(base, dict)}
     columns = trace.columns
     wanted = [
         site.kind == "module" and site.path is not None and site.path in bases.get(site.root or "", {})

@@ -165,6 +165,9 @@ def _loop_notes(outline: Outline, line: Line) -> list[Part]:
 
 def _encoded_notes(outline: Outline, line: Line) -> list[Part]:
     """What became of texts, sounds and images, where all calls of the line say the same."""
+    first = outline.call(line).facts
+    if not phrase(first) and not warning(first):
+        return []  # most lines: the other calls need not be looked at
     found = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED + 1)]
     said = {(phrase(facts), warning(facts)) for facts in found}
     if len(said) != 1 or len(found) > _COMPARED:

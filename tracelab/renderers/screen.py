@@ -36,7 +36,11 @@ class Screen:
         if width is not None and width < NARROWEST:
             raise TracelabError(f"width {width!r} is too narrow for a tree; it takes {NARROWEST} or more")
         self._file = sys.stdout if file is None else file
-        self.console = Console(file=self._file, width=width, highlight=False, markup=False, emoji=False)
+        # As it is now: `datasets.map(num_proc=2)` puts another mapping there, and rich keeps the first.
+        environment = os.environ
+        self.console = Console(
+            file=self._file, width=width, highlight=False, markup=False, emoji=False, _environ=environment
+        )
         self.terminal = self.console.is_terminal
         if width is None and self.terminal:
             width = max(self.console.width, NARROWEST)
