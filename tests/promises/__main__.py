@@ -1,5 +1,6 @@
-"""`python -m tests.promises` runs every attack, the slow ones too, and writes the README's table of them.
+"""`python -m tests.promises` runs every attack and writes the README's table of them.
 
+    --full      in full size, the slow ones too: this takes a quarter of an hour
     --readme    write the table into README.md instead of printing it
 
 A promise that does not hold leaves the README as it is.
@@ -32,7 +33,8 @@ class Passed:
 def main() -> int:
     """Attack, then tell."""
     passed = Passed()
-    code = pytest.main(["tests/promises", "-q", "-m", "slow or not slow"], [passed])
+    size = "slow or not slow" if "--full" in sys.argv[1:] else "not slow"
+    code = pytest.main(["tests/promises", "-q", "-m", size], [passed])
     if code:
         print("a promise does not hold: README.md is left as it is", file=sys.stderr)
         return int(code)

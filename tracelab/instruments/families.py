@@ -123,12 +123,7 @@ class Families:
         kind = "method" if isinstance(holder, type) else "function"
         self._patch(holder, name, Family("", (name,), kind, by_object=hasattr(holder, "forward")))
 
-    def _adopt(self, cls: type | ModuleType, family: Family) -> None:
-        if isinstance(cls, ModuleType):
-            for name in family.names:
-                if can_wrap(vars(cls).get(name)):
-                    self._patch(cls, name, family)
-            return
+    def _adopt(self, cls: type, family: Family) -> None:
         for name in self._defined[id(family)].names(cls):
             if can_wrap(dict_of_class(cls).get(name)):  # a placeholder may become a method
                 self._patch(cls, name, family)
