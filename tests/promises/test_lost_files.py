@@ -194,7 +194,7 @@ def test_a_limit_that_the_first_line_does_not_fit_in(tmp_path: Path, nursery: Nu
 
 
 def test_a_disk_that_is_full(tmp_path: Path, nursery: Nursery, expected: list[str], figures: Figures) -> None:
-    """A real file system of sixteen kilobytes, in a namespace of its own."""
+    """A real file system of sixty-four kilobytes, in a namespace of its own."""
     ended = nursery.run(
         f"""
         import ctypes
@@ -204,19 +204,19 @@ def test_a_disk_that_is_full(tmp_path: Path, nursery: Nursery, expected: list[st
         if (
             libc.unshare(NEW_NAMESPACE)
             or libc.mount(b"none", b"/", None, PRIVATE, None)
-            or libc.mount(b"tmpfs", os.path.abspath("disk").encode(), b"tmpfs", 0, b"size=16k")
+            or libc.mount(b"tmpfs", os.path.abspath("disk").encode(), b"tmpfs", 0, b"size=64k")
         ):
             print("not permitted")
             sys.exit()
         with tracelab.trace(file="disk/run.jsonl") as trace:
-            for turn in range(300):
+            for turn in range(3000):
                 model(torch.ones(1, turn + 1))
                 generate()
                 if trace.internal_errors:
                     break
         assert trace.recorded == (turn + 1) * (3 + {len(expected)})
         assert list(trace.columns.faults) == ["file: OSError"], trace.columns.faults
-        assert os.path.getsize("disk/run.jsonl") == 16384
+        assert os.path.getsize("disk/run.jsonl") == 65536
         back = tracelab.load("disk/run.jsonl")
         assert back.recorded and not back.complete and back.meta["unfinished"]
         try:
