@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..describe import Habit, Table, dict_of_class, file_name, mro_of, never, not_kept
 from ..events import BACKWARD, UNKNOWN, Place, Site, Visit, returned
-from . import active, torch_call
+from . import torch_call
 from .backward import Backward
 from .known import NOWHERE, Breed, Known
 from .target import Locator, Target
@@ -45,11 +45,11 @@ class Callees:
         by_object = target.by_object or self._by_object
         return self._books[target].get(id(it if by_object else type(it)))
 
-    def warm(self, target: Target, it: Any, recorder: Recorder) -> Known:
-        """What is known of a callee; from now on the hot path finds it by itself."""
+    def warm(self, target: Target, it: Any, recorder: Recorder, recorders: tuple[Recorder, ...]) -> Known:
+        """What is known of a callee; while `recorders` are active, the hot path finds it by itself."""
         key = id(it if target.by_object else type(it))
         known = self._books[target].get(key) or self.learn(target, it, recorder)
-        known.among = active.recorders
+        known.among = recorders
         if known.reference is not None:
             target.book[key] = known
             if self._cold:  # another thread may have cleared the books a moment ago

@@ -118,11 +118,15 @@ class Recorder:
             self.tell(target, writer, target.tells.before, it, args, kwargs)
         return writer, known
 
-    def meet(self, target: Target, it: Any) -> Known | None:
-        """What is known of a callee, for the hot path; None unless this recorder is alone and keeps all."""
+    def meet(self, target: Target, it: Any, recorders: tuple[Recorder, ...]) -> Known | None:
+        """What is known of a callee, for the hot path; None unless this recorder keeps all.
+
+        It was seen to be alone in `recorders`.  What is learnt here is right for as long as they are the
+        active ones: another trace may begin on another thread before this is done.
+        """
         if not self.locator.everything or self._depth != sys.maxsize or self._full:
             return None
-        return self.callees.warm(target, it, self)
+        return self.callees.warm(target, it, self, recorders)
 
     def listens(self, target: Target) -> bool:
         """Whether this recorder wants to know what an instrument derives from the calls of a target."""

@@ -148,4 +148,4 @@ def _meet(target: Target, it: Any) -> Known | None:
     recorders = active.recorders
     if len(recorders) != 1 or target.retired or recorders[0].listens(target):
         return None
-    return recorders[0].meet(target, it)
+    return recorders[0].meet(target, it, recorders)
