@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 HOUSE = REPOSITORY / "tracelab"
 
 FLOORS = (
-    {"errors", "values"},
+    {"errors", "values", "turns"},
     {"events", "forms"},
     {"packing"},
     {"calls", "patching", "arrivals", "describe"},

@@ -295,13 +295,16 @@ def test_a_thread_that_waits_for_the_lock_does_not_take_our_wrapper_for_the_orig
         patches.own(Base, "plain", passing)
 
     other = threading.Thread(target=patch_too)
+
+    def meet() -> None:
+        patches.own(Base, "plain", passing)
+        other.start()
+        asked.wait(5)
+        other.join(0.05)  # by now it waits for its turn
+        patches.undo_all()
+
     try:
-        with patches.lock:
-            patches.own(Base, "plain", passing)
-            other.start()
-            asked.wait(5)
-            other.join(0.05)  # by now it waits for the lock
-            patches.undo_all()
+        patches.turns.take(meet)
         other.join(5)
         assert Base().plain() == "plain"
         patches.undo_all()

@@ -18,14 +18,14 @@ Gotchas that this file exists for:
 from __future__ import annotations
 
 import logging
-import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
+
+from .turns import Turns, in_turn
 
 log = logging.getLogger("tracelab")
 
@@ -122,8 +122,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._made: dict[tuple[int, str], Patch | CodePatch] = {}
-        self.lock = threading.RLock()
-        os.register_at_fork(after_in_child=self.renew_lock)
+        self.turns = Turns()
 
     def __len__(self) -> int:
         return len(self._made)
@@ -139,71 +138,69 @@ class Patches:
         """Set an attribute whether `holder` defines it or not; one that we added is deleted afterwards."""
         self._put(holder, name, lambda _: value, inherited=True)
 
+    @in_turn
     def code(self, patch: CodePatch) -> None:
         """Give a function another code; does nothing where it has one from us."""
-        with self.lock:
-            key = (id(patch.holder), patch.name)
-            if key not in self._made:
-                self._made[key] = patch
-                if not patch.apply():
-                    del self._made[key]
+        key = (id(patch.holder), patch.name)
+        if key not in self._made:
+            self._made[key] = patch
+            if not patch.apply():
+                del self._made[key]
 
     @contextmanager
     def lifted(self, holder: Any) -> Iterator[None]:
         """The patches of one holder are out of the way for a moment."""
-        with self.lock:
-            lifted = [
-                (key, patch) for key, patch in self._made.items() if patch.holder is holder and patch.undo()
-            ]
+        lifted = self._lift(holder)
         try:
             yield
         finally:
-            with self.lock:
-                for key, patch in lifted:
-                    if self._made.get(key) is patch:  # the trace may have ended in the meantime
-                        patch.apply()
+            self._put_back(lifted)
 
+    @in_turn
     def take_out(self, holder: Any, name: str) -> bool:
         """Undo a single patch, and forget it; returns whether it stood there."""
-        with self.lock:
-            patch = self._made.pop((id(holder), name), None)
-            return patch is not None and patch.undo()
+        patch = self._made.pop((id(holder), name), None)
+        return patch is not None and patch.undo()
 
+    @in_turn
     def undo_all(self) -> None:
         """Restore everything, last patch first; goes on to the end whatever a single one does."""
-        with self.lock:
-            while self._made:
-                key, patch = next(reversed(self._made.items()))
-                try:
-                    _twice(patch.undo)
-                except Exception as error:  # a class that forbids assignment since we patched it
-                    log.warning(
-                        "tracelab: a patch on %r could not be undone: %s", patch.name, type(error).__name__
-                    )
-                del self._made[key]
-
-    def _put(self, holder: Any, name: str, wrap: Wrap, *, inherited: bool) -> None:
-        # All under the lock: a thread that waited must not take the other one's wrapper for the original.
-        with self.lock:
-            key = (id(holder), name)
-            original = vars(holder).get(name, _ABSENT)
-            if key in self._made or (original is _ABSENT and not inherited):
-                return
-            wrapper = wrap(original) if inherited else _like(original, wrap)
-            if type(wrapper) is FunctionType and _goes_by_value(holder):
-                wrapper = Staying(wrapper, original)
-            self._made[key] = patch = Patch(holder, name, original, wrapper)
+        while self._made:
+            key, patch = next(reversed(self._made.items()))
             try:
-                patch.apply()
-            except Exception as error:  # a metaclass that forbids assignment: this class is not traced
+                _twice(patch.undo)
+            except Exception as error:  # a class that forbids assignment since we patched it
                 log.warning(
-                    "tracelab: %r cannot be patched and is not traced: %s", name, type(error).__name__
+                    "tracelab: a patch on %r could not be undone: %s", patch.name, type(error).__name__
                 )
-                del self._made[key]
+            del self._made[key]
 
-    def renew_lock(self) -> None:
-        """For a lock whose holder is gone: another thread before a fork, or a cut-off `with`."""
-        self.lock = threading.RLock()
+    @in_turn
+    def _lift(self, holder: Any) -> list[Patch | CodePatch]:
+        return [patch for patch in self._made.values() if patch.holder is holder and patch.undo()]
+
+    @in_turn
+    def _put_back(self, lifted: list[Patch | CodePatch]) -> None:
+        for patch in lifted:
+            if self._made.get((id(patch.holder), patch.name)) is patch:  # the trace may have ended by now
+                patch.apply()
+
+    @in_turn
+    def _put(self, holder: Any, name: str, wrap: Wrap, *, inherited: bool) -> None:
+        # All in one turn: a thread that waited must not take the other one's wrapper for the original.
+        key = (id(holder), name)
+        original = vars(holder).get(name, _ABSENT)
+        if key in self._made or (original is _ABSENT and not inherited):
+            return
+        wrapper = wrap(original) if inherited else _like(original, wrap)
+        if type(wrapper) is FunctionType and _goes_by_value(holder):
+            wrapper = Staying(wrapper, original)
+        self._made[key] = patch = Patch(holder, name, original, wrapper)
+        try:
+            patch.apply()
+        except Exception as error:  # a metaclass that forbids assignment: this class is not traced
+            log.warning("tracelab: %r cannot be patched and is not traced: %s", name, type(error).__name__)
+            del self._made[key]
 
 
 class Staying:

@@ -8,11 +8,8 @@ patches out even where a Ctrl-C hit the very entry of `__exit__`.  Nothing of it
 from __future__ import annotations
 
 import functools
-import os
 import platform
 import sys
-import threading
-import weakref
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import Columns
 from .events import Site
 from .recorder import Recorder, price_of_a_call
+from .turns import Turns, in_turn
 
 if TYPE_CHECKING:
     from .events import Recording
@@ -48,8 +46,7 @@ class Running:
         self._folded: tuple[tuple[int, int], Columns] | None = None
         self._ended: int | None = None
         self._meta: dict[str, Any] | None = None
-        self.reading = threading.RLock()  # two threads may ask at once; nothing recorded waits for it
-        _all.add(self)
+        self.turns = Turns()  # two threads may ask at once; nothing recorded waits for it
 
     def end(self) -> None:
         """Note when it ended and what is known of the run, as it is now: it may be read much later."""
@@ -58,19 +55,19 @@ class Running:
         if self._meta is None:
             self._meta = self._look()
 
+    @in_turn
     def columns(self) -> Columns:
         """Everything recorded so far, folded; the same object as last time if nothing was added."""
         from .fold import fold  # a third of all that `import tracelab` would load, and not needed to record
 
         recorder = self.recorder
-        with self.reading:
-            size = recorder.size
-            if self._folded is None or self._folded[0] != size:
-                if self._ended is not None:
-                    recorder.settle()
-                seen = self._settled(recorder.recording(self._meta or self._look()))
-                self._folded = size, fold(seen, self._ended or perf_counter_ns())
-            return self._folded[1]
+        size = recorder.size
+        if self._folded is None or self._folded[0] != size:
+            if self._ended is not None:
+                recorder.settle()
+            seen = self._settled(recorder.recording(self._meta or self._look()))
+            self._folded = size, fold(seen, self._ended or perf_counter_ns())
+        return self._folded[1]
 
     def seen(self) -> Recording:
         """The same for a stream, which writes it while it grows."""
@@ -102,19 +99,6 @@ def meta(options: dict[str, Any], rank: int | None, compiled: int) -> dict[str, 
     if compiled:
         found["compiled_regions"] = compiled
     return found
-
-
-_all: weakref.WeakSet[Running] = weakref.WeakSet()
-
-
-def _renew_locks() -> None:
-    """In a child of a fork: the thread that was reading there is no more."""
-    for running in _all:
-        running.reading = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
 
 
 @functools.cache

@@ -209,7 +209,7 @@ def trace(
 
 def reset() -> None:
     """End every recording in this process and take out all patches; for a session that got lost."""
-    _attachment.patches.renew_lock()
+    _attachment.patches.turns.renew()
     for ending in list(_endings):
         ending()
     for recorder in active.recorders:

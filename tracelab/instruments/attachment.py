@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, ExitStack
 from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
 from ..recorder import Recorder, active
+from ..turns import in_turn
 from . import checkpoints, compiled, stepping
 from .families import Families, Family
 from .followed import Root
@@ -28,6 +29,7 @@ class Attachment:
 
     def __init__(self, families: tuple[Family, ...], functions: tuple[Functions, ...] = ()) -> None:
         self.patches = Patches()
+        self.turns = self.patches.turns
         self.families = Families(self.patches, families)
         self.codes = Codes(self.patches, functions)
         self.stance = Stance()
@@ -37,37 +39,37 @@ class Attachment:
             {compiled.DYNAMO: self._lift_module_call},
         )
 
+    @in_turn
     def begin(self, recorder: Recorder, roots: Sequence[Root], see_through_compile: bool = False) -> None:
         """Report to `recorder` from now on; nothing is left behind if that fails."""
-        with self.patches.lock:
-            try:
-                active.activate(recorder)
-                self.watcher.install()
-                self._attach()
-                if see_through_compile:
-                    self.stance.want(recorder)
-                for root in roots:
-                    if root.holder is not None:
-                        self.families.follow(root.holder, root.name)
-            except BaseException:
-                self.end(recorder)
-                raise
+        try:
+            active.activate(recorder)
+            self.watcher.install()
+            self._attach()
+            if see_through_compile:
+                self.stance.want(recorder)
+            for root in roots:
+                if root.holder is not None:
+                    self.families.follow(root.holder, root.name)
+        except BaseException:
+            self.end(recorder)
+            raise
 
+    @in_turn
     def end(self, recorder: Recorder) -> None:
         """Report to `recorder` no more; take everything out if it was the last one."""
-        with self.patches.lock:
-            if active.deactivate(recorder):
-                self.clear()
-            else:
-                self.stance.unwant(recorder)
+        if active.deactivate(recorder):
+            self.clear()
+        else:
+            self.stance.unwant(recorder)
 
+    @in_turn
     def clear(self) -> None:
         """Take everything out; one part whatever another one does."""
-        with self.patches.lock:
-            parts = (self.stance.clear, self.watcher.remove, self.families.forget, self.patches.undo_all)
-            with ExitStack() as all_of_them:
-                for part in reversed(parts):
-                    all_of_them.callback(part)
+        parts = (self.stance.clear, self.watcher.remove, self.families.forget, self.patches.undo_all)
+        with ExitStack() as all_of_them:
+            for part in reversed(parts):
+                all_of_them.callback(part)
 
     def _attach(self, families: bool = True) -> None:
         if families:
@@ -77,18 +79,18 @@ class Attachment:
         checkpoints.attach(self.patches)
         stepping.attach(self.patches, self.families)
 
+    @in_turn
     def _arrived(self, name: str) -> None:
-        with self.patches.lock:
-            try:
-                whole = name not in _PARTS
-                for recorder in active.recorders if whole else ():
-                    recorder.describer.learn_torch()
-                    recorder.learn_greenlets()
-                if active.recorders:
-                    self._attach(families=whole)
-                    self.stance.settle()
-            except Exception as error:  # the host's import goes on
-                active.fault(f"arrival of {name}", error)
+        try:
+            whole = name not in _PARTS
+            for recorder in active.recorders if whole else ():
+                recorder.describer.learn_torch()
+                recorder.learn_greenlets()
+            if active.recorders:
+                self._attach(families=whole)
+                self.stance.settle()
+        except Exception as error:  # the host's import goes on
+            active.fault(f"arrival of {name}", error)
 
     def _lift_module_call(self) -> AbstractContextManager[None]:
         return self.patches.lifted(PatchPoint("torch:nn.Module").resolve())

@@ -52,13 +52,17 @@ def _hooking(original: Callable[..., Any], patches: Patches, families: Families)
             raise
         finally:
             try:
-                with patches.lock:
-                    for cls in (*out, type(self)) if active.recorders and out else ():
-                        families.born(cls)
+                if out:
+                    patches.turns.take(_put_back, out, type(self), families)
             except Exception as error:  # the optimizer is made all the same
                 active.fault("hooks of an optimizer", error)
 
     return _patch_step_function
+
+
+def _put_back(out: list[type], made: type, families: Families) -> None:
+    for cls in (*out, made) if active.recorders else ():
+        families.born(cls)
 
 
 def _telling(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,29 +3,20 @@
 Blocks hold forms and sizes, a reader expects numbers into tables.  A meaning gets its number, and becomes a
 spec, when it is first looked at: of a million steps, each with lengths of its own, only those that are read.
 A number never changes while the tables live.
+
+Two threads may look at once, and a Ctrl-C may come at any line, so there is no lock that could stay behind:
+each makes an entry, and the first one to say so gives its number to all.  The other entry is never asked for.
 """
 
 from __future__ import annotations
 
-import os
-import threading
+from typing import Any, TypeVar
 
 from ...events import UNKNOWN, Signature
 from ...forms import Meaning
 from ...values import Spec
 
-_LOCK = threading.RLock()
-"""Two threads may look at once.  One lock for all, as tables with locks of their own could not be copied."""
-
-
-def _renew_lock() -> None:
-    """In a child of a fork: the thread that held it there is no more."""
-    global _LOCK
-    _LOCK = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+T = TypeVar("T")
 
 
 class Numbering:
@@ -41,10 +32,7 @@ class Numbering:
         """The number of a meaning in the table of its kind; UNKNOWN for nothing."""
         found = self._numbers.get(meaning)
         if found is None:
-            with _LOCK:
-                found = self._numbers.get(meaning)
-                if found is None:
-                    found = self._numbers[meaning] = self._add(meaning)
+            found = self._numbers.setdefault(meaning, self._add(meaning))
         return found
 
     def _add(self, meaning: Meaning) -> int:
@@ -55,13 +43,19 @@ class Numbering:
             return UNKNOWN
         if form.kind == "fact":
             return sizes[0]
-        table: list[object]
         if form.kind == "given":
             positional, names = form.details
             numbers = [self.number(part) for part in form.parts(sizes)]
             named = zip(names, numbers[positional:], strict=True)
-            self.signatures.append(Signature(tuple(numbers[:positional]), tuple(named)))
-            return len(self.signatures) - 1
-        table = self.errors if form.kind == "error" else self.specs  # type: ignore[assignment]
-        table.append(form.fill(sizes))
-        return len(table) - 1
+            return _appended(self.signatures, Signature(tuple(numbers[:positional]), tuple(named)))
+        table: list[Any] = self.errors if form.kind == "error" else self.specs
+        return _appended(table, form.fill(sizes))
+
+
+def _appended(table: list[T], entry: T) -> int:
+    """Where the entry stands, whoever else appends at the same time."""
+    table.append(entry)
+    at = len(table) - 1
+    while table[at] is not entry:
+        at -= 1
+    return at
