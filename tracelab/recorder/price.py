@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from time import perf_counter_ns
+from types import CodeType
 from typing import Any
 
 from ..describe import Describer
@@ -38,6 +39,9 @@ class _Nowhere:
 
     def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
         return Site("method", "Idle", "Idle", "forward"), True
+
+    def code(self, target: Target, it: Any) -> CodeType | None:
+        return None
 
 
 @functools.cache
