@@ -62,8 +62,11 @@ class Watch:
 
     def entered(self, frame: FrameType) -> None:
         """The function begins."""
-        self._frame = id(frame)
-        self._bound = self.code.co_firstlineno, parameters(self.code)
+        try:
+            self._frame = id(frame)
+            self._bound = self.code.co_firstlineno, parameters(self.code)
+        except Exception as error:
+            self._fault("lines", error)
 
     def at(self, frame: FrameType, line: int) -> None:
         """A line is about to run."""
