@@ -31,7 +31,8 @@ class Tracing:
         slot: Slot | None = getattr(self._local, "slot", None)
         if slot is None:
             slot = self._local.slot = Slot()
-        slot.watches.append(weakref.ref(watch))
+        slot.watches.append(weakref.ref(watch, slot.lost))
+        slot.look()
         if sys.gettrace() is not slot.ours:
             slot.take()
 
@@ -42,6 +43,7 @@ class Tracing:
         # First of all: what we call here is seen by our tracer, which leaves when it has nobody to watch.
         instead = None if others else slot.leave()
         slot.watches = others
+        slot.look()
         return instead
 
     def tidy(self) -> None:
@@ -56,13 +58,23 @@ class Slot:
 
     def __init__(self) -> None:
         self.watches: list[weakref.ref[Watch]] = []
+        self._awaited: set[int] = set()
         self.ours = self._event
         self._before: Any = None
         self._was_cut_off = False
 
+    def lost(self, _: object) -> None:
+        """A watch has gone, which nobody closed."""
+        self.look()
+
     def alive(self) -> list[Watch]:
         """The watches that are open."""
         return [watch for watch in [reference() for reference in self.watches] if watch is not None]
+
+    def look(self) -> None:
+        """Note which codes are waited for; -1 stands for none, and none at all for a slot without watches."""
+        alive = self.alive()
+        self._awaited = {id(watch.code) for watch in alive if watch.waits} or ({-1} if alive else set())
 
     def take(self) -> None:
         """Put our tracer in."""
@@ -81,15 +93,15 @@ class Slot:
         """A function is called: watch it, or leave it to whoever was there before."""
         try:
             theirs = None if self._before is None else self.pass_on(self._before, frame, event, argument)
-            alive = self.alive()
-            if not alive:
-                self.leave()
-            watches = [watch for watch in alive if watch.waits and frame.f_code is watch.code]
-            if not watches:
+            if id(frame.f_code) not in self._awaited:  # as nearly always
+                if not self._awaited:
+                    self.leave()
                 return theirs
+            watches = [watch for watch in self.alive() if watch.waits and frame.f_code is watch.code]
             for watch in watches:
                 watch.entered(frame)
-            return Local(self, watches, theirs)
+            self.look()
+            return Local(self, watches, theirs) if watches else theirs
         except BaseException:
             self.cut_off()
             raise
