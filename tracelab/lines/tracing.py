@@ -17,7 +17,7 @@ import weakref
 from types import FrameType
 from typing import Any
 
-from .watch import Watch
+from .gate import Watcher
 
 
 class Tracing:
@@ -26,7 +26,7 @@ class Tracing:
     def __init__(self) -> None:
         self._local = threading.local()
 
-    def open(self, watch: Watch) -> None:
+    def open(self, watch: Watcher) -> None:
         """From now on the events of this thread may belong to `watch`."""
         slot: Slot | None = getattr(self._local, "slot", None)
         if slot is None:
@@ -36,7 +36,7 @@ class Tracing:
         if sys.gettrace() is not slot.ours:
             slot.take()
 
-    def close(self, watch: Watch) -> str | None:
+    def close(self, watch: Watcher) -> str | None:
         """They do no more; whoever took our place in the meantime, by name."""
         slot: Slot = self._local.slot
         others = [other for other in slot.watches if other() not in (None, watch)]
@@ -57,7 +57,7 @@ class Slot:
     """The place of the tracer in one thread, and who was there before us."""
 
     def __init__(self) -> None:
-        self.watches: list[weakref.ref[Watch]] = []
+        self.watches: list[weakref.ref[Watcher]] = []
         self._awaited: set[int] = set()
         self.ours = self._event
         self._before: Any = None
@@ -67,7 +67,7 @@ class Slot:
         """A watch has gone, which nobody closed."""
         self.look()
 
-    def alive(self) -> list[Watch]:
+    def alive(self) -> list[Watcher]:
         """The watches that are open."""
         return [watch for watch in [reference() for reference in self.watches] if watch is not None]
 
@@ -101,6 +101,8 @@ class Slot:
             for watch in watches:
                 watch.entered(frame)
             self.look()
+            if sys.gettrace() is not self.ours:
+                return frame.f_trace  # a debugger was entered, and has the frame now
             return Local(self, watches, theirs) if watches else theirs
         except BaseException:
             self.cut_off()
@@ -125,7 +127,7 @@ class Local:
 
     __slots__ = ("_slot", "_theirs", "_watches")
 
-    def __init__(self, slot: Slot, watches: list[Watch], theirs: Any) -> None:
+    def __init__(self, slot: Slot, watches: list[Watcher], theirs: Any) -> None:
         self._slot = slot
         self._watches = watches
         self._theirs = theirs
@@ -140,7 +142,7 @@ class Local:
                     watch.raised()
             elif event == "return":
                 for watch in self._watches:
-                    watch.left(frame)
+                    watch.left(frame, argument)
             if self._theirs is not None:
                 self._theirs = self._slot.pass_on(self._theirs, frame, event, argument)
             return self

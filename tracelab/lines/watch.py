@@ -84,7 +84,7 @@ class Watch:
         """An exception is under way; unless another line runs, it leaves the function."""
         self._ended = "exception"
 
-    def left(self, frame: FrameType) -> None:
+    def left(self, frame: FrameType, value: object) -> None:
         """The function returns, or an exception leaves it."""
         try:
             self._ended = "return" if self._ended == "open" else self._ended
