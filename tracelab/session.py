@@ -19,7 +19,6 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
-from .lines import choices, watching
 from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
@@ -93,7 +92,7 @@ class Session:
         self._given = roots
         self._options = options
         self._file = file
-        self.watchers: Watchers | None = watching(options.get("source"))
+        self.watchers: Watchers | None = _watching(options.get("source"))
         self._entered = False
         self._end: Callable[[], None] = _nothing
         self._again: Callable[[Exception], object] = _nothing
@@ -194,6 +193,8 @@ def trace(
         "see_through_compile": bool(see_through_compile),
     }
     if source is not None:
+        from .lines import choices
+
         options["source"] = [str(choice) for choice in choices(source)]
     target = None if file is None else os.fsdecode(file)
     _refuse_impossible(options, target)
@@ -221,6 +222,15 @@ def _refuse_impossible(options: dict[str, Any], file: str | None) -> None:
         raise SetupError("shapes=False looks at no value, so source= has no use")
     if file is not None and not file.lower().endswith(".jsonl"):
         raise SetupError(f"file={file!r} is not possible; a stream goes to a file that ends in .jsonl")
+
+
+def _watching(source: Any) -> Watchers | None:
+    """Who watches the lines that were asked for."""
+    if not source:
+        return None
+    from .lines import watching  # most recordings do without
+
+    return watching(source)
 
 
 def reset() -> None:
