@@ -1,0 +1,45 @@
+"""What was seen of the lines of one call: which ran, in which order, and what they bound.
+
+The write side makes a `Pass` while the function runs and keeps it as the fact `lines` of its call; the read
+side lays it over the source text.  It holds line numbers, names and specs, never a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .values import Spec
+
+LINES = "lines"
+"""The name of the fact."""
+
+
+class Line(NamedTuple):
+    """A line that was about to run, and what was bound from then to the next one.
+
+    Events come as the interpreter gives them: a statement over several lines has several, and comes back to
+    its first line for the call and the store.  So a name may be reported early, with its old value; the last
+    event of one execution of a statement is right.
+    """
+
+    number: int
+    bound: tuple[tuple[str, Spec], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One call of a function, line by line.
+
+    `file`: as in `Site.file`.  `first`: the line of the first decorator, or of the `def`.  `name`: with
+    classes, as in `__qualname__`.  `lines[0]` stands for the entry: its number is `first`, and it binds the
+    parameters.  `ended`: `return`, `exception`, or `open` where nothing was seen of an end.  `cut`: so many
+    further lines ran that were not kept.
+    """
+
+    file: str
+    first: int
+    name: str
+    lines: tuple[Line, ...]
+    ended: str = "open"
+    cut: int = 0
