@@ -8,6 +8,7 @@ are still the ones that were traced (`sourcetext`).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ..calls import Call, Trace
 from ..calls.why import CALLER, RAN, WAY, CodeLine, Given, Hop, Why
@@ -75,9 +76,10 @@ class _Reader:
         text = self._text(file) if text is None else text
         numbers = list(calls[:MOST])
         bound = binding(text.lines, numbers[0]) if numbers and text.problem is None else None
-        if bound is not None and bound not in numbers:
-            numbers = [bound, *numbers[: MOST - 1]]
-        return self._made(kind, function, file, line, numbers or ([] if line is None else [line]), text)
+        hop = self._made(kind, function, file, line, numbers or ([] if line is None else [line]), text)
+        if bound is None or bound in numbers:
+            return hop
+        return replace(hop, lines=(CodeLine(bound, text.line(bound), True), *hop.lines[: MOST - 1]))
 
     def end(self, call: Call) -> Hop:
         """The function that ran, with its `def`."""

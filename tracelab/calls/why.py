@@ -17,10 +17,14 @@ DRAWN_BY = "tracelab.renderers.why"
 
 @dataclass(frozen=True, slots=True)
 class CodeLine:
-    """A line of a source file; `text` is None where the file is not the one that was traced."""
+    """A line of a source file; `text` is None where the file is not the one that was traced.
+
+    `binds`: it does not call, it binds the name that a later line calls.
+    """
 
     number: int
     text: str | None = None
+    binds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class Hop:
     """One function on the way to the code that ran, and the lines of it that call the next.
 
     `kind`: `caller`, `way` (torch's own way to `forward`, decorators), `ran`, of which the line is its `def`.
-    `line`: of the `def`, None where that is not known.  Of several lines that call, one did; a line above
-    them binds the name that is called.  `problem`: why there is no text.
+    `line`: of the `def`, None where that is not known.  Of several lines that call, one did.
+    `problem`: why there is no text.
     """
 
     kind: str
