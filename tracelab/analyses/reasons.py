@@ -84,12 +84,16 @@ class _Reader:
     def end(self, call: Call) -> Hop:
         """The function that ran, with its `def`."""
         site = call.site
-        name = f"{site.defined_in}.{site.function}" if site.defined_in else site.function
         text = self._text(site.file)
         written = text.line(site.line)
         if written is not None and not text.certain and not re.search(r"\b(def|lambda)\b", written):
             text = Text(problem=DIFFERENT)
-        return self._made(RAN, name, site.file, site.line, [] if site.line is None else [site.line], text)
+        numbers = [] if site.line is None else [site.line]
+        around = function_at(text.lines, numbers[0]) if numbers and text.problem is None else None
+        name = around or site.function
+        if "." not in name and site.defined_in:  # a function of a module
+            name = f"{site.defined_in}.{name}"
+        return self._made(RAN, name, site.file, site.line, numbers, text)
 
     def _made(
         self,

@@ -74,6 +74,11 @@ class Why:
         drawn: str = importlib.import_module(DRAWN_BY).text(self)
         return drawn
 
+    def is_what_ran(self, level: Level) -> bool:
+        """Whether the function that ran is the one that a class has; a registry may know another one."""
+        site = self.call.site
+        return level.has_it and (level.file, level.line) == (site.file, site.line)
+
     @property
     def overriding(self) -> tuple[Level, ...]:
         """Classes that have the function too and come before the one that ran."""

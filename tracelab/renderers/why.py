@@ -75,7 +75,7 @@ def rows(why: Why, page: Page) -> Iterator[Row]:
 
 
 def _hop(hop: Hop, arrow: str, page: Page) -> Iterator[Row]:
-    name = hop.function or ("the module itself" if hop.function == "" else "?")
+    name = hop.function or ("<module>" if hop.function == "" else "?")
     several = "  one of these" if sum(not line.binds for line in hop.lines) > 1 else ""
     called = hop.lines[-1].number if hop.lines else hop.line
     yield _placed(
@@ -97,7 +97,9 @@ def _classes(why: Why, page: Page) -> Iterator[Row]:
         yield page.words(f"the object has a {function} of its own, which goes before every class", "header")
     if not any(level.has_it for level in why.classes):
         return
-    rule = "what stands before it was passed by" if why.overriding else "the first class that has it gives it"
+    rule = "the first class that has it gives it"
+    if why.own or why.overriding:
+        rule = "none of them was asked" if why.own else "those before it were passed by"
     yield page.words(f"MRO: who has {function}; {rule}", "header")
     without: list[str] = []
     for at, level in enumerate(why.classes):
@@ -106,17 +108,20 @@ def _classes(why: Why, page: Page) -> Iterator[Row]:
             continue
         yield from _listed(without, page)
         without = []
-        role = _role(at, why.ran)
-        mark = "  > " if role == "ran" else "    "
-        style = "name" if role == "ran" else "owner"
+        role = _role(why, at)
+        mark, style = ("  > ", "name") if role.startswith("ran") else ("    ", "owner")
         yield _placed(page, f"{mark}{clean(level.name)}", (level.file, level.line), f"  {role}", style)
     yield from _listed(without, page)
 
 
-def _role(at: int, ran: int | None) -> str:
-    if at == ran:
-        return "ran"
-    return "overridden" if ran is None or at > ran else "overrides it"
+def _role(why: Why, at: int) -> str:
+    """What became of the function that a class has."""
+    is_it = why.is_what_ran(why.classes[at])
+    if at == why.ran:
+        return "ran" if is_it else "gave it; what ran is another"
+    if why.ran is None:
+        return "ran, by way of that one" if is_it else "not asked"
+    return "overridden" if at > why.ran else "overrides it"
 
 
 def _listed(names: list[str], page: Page) -> Iterator[Row]:
