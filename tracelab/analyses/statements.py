@@ -41,7 +41,7 @@ def binding(lines: Lines, number: int) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=4)
 def _tree(lines: Lines) -> ast.Module | None:
     try:
         with warnings.catch_warnings():

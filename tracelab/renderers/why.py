@@ -71,7 +71,8 @@ def rows(why: Why, page: Page) -> Iterator[Row]:
     if len(why.arguments) > ARGUMENTS:
         yield page.words(f"  and {len(why.arguments) - ARGUMENTS} more", "note")
     for note in why.notes:
-        yield page.words(f"note: {note}", "note")
+        for piece in _wrapped(f"note: {clean(note)}", page, 0):
+            yield page.words(piece, "note")
 
 
 def _hop(hop: Hop, arrow: str, page: Page) -> Iterator[Row]:
