@@ -50,6 +50,13 @@ def derived_facts(trace: Trace, call: Call) -> Mapping[str, object]:
     return {"newly_initialised": before[-1]} if before and before[-1] else {}
 
 
+def fresh_before(trace: Trace, call: Call) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(root, path) of each module whose weights no file had when it was loaded before a call, and which."""
+    found: Fresh = trace.memo("fresh", lambda: _fresh(trace))
+    before = {place: [weights for row, weights in loads if row < call.id] for place, loads in found.items()}
+    return {place: weights[-1] for place, weights in before.items() if weights and weights[-1]}
+
+
 def _told_below(trace: Trace, call: Call) -> dict[str, object]:
     columns = trace.columns
     found: dict[str, object] = {}

@@ -20,7 +20,7 @@ from itertools import islice
 
 from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
-from ..analyses.heads import is_head
+from ..analyses.heads import is_head, is_last
 from ..analyses.lines import CALL, HELPERS, LEAVES, MORE, REPEAT, STACK, STEP, UNSEEN, Line
 from ..analyses.outline import Outline
 from ..analyses.repeats import summary
@@ -202,8 +202,11 @@ def _data_notes(outline: Outline, line: Line) -> list[Part]:
 
 
 def _head_note(trace: Trace, call: Call) -> list[Part]:
-    """Which layers stand outside the base of their model."""
-    return [Part("  head", "note", rank=2)] if is_head(trace, call) else []
+    """Which layers stand outside the base of their model, and which of them gives the logits."""
+    if not is_head(trace, call):
+        return []
+    more = [Part(": logits, not probabilities", "note", rank=4)] if is_last(trace, call) else []
+    return [Part("  head", "note", rank=2), *more]
 
 
 def _unusual(outline: Outline, row: int) -> list[Part]:
