@@ -48,3 +48,11 @@ def test_the_batches_of_a_map_share_a_line() -> None:
     with tracelab.trace() as trace:
         table.map(lambda rows: tokenizer(rows["text"]), batched=True, batch_size=2)
     assert "BertTokenizer.__call__  2 texts → 7–9 ids, 4 special" in str(trace)
+
+
+def test_where_a_class_stands_goes_before_what_is_said_of_data() -> None:
+    tokenizer = WORDS["wordpiece"]()
+    with tracelab.trace() as trace:
+        tokenizer(["the cat sat", "a"], padding=True)  # 5 ids, and 3 with 2 of padding
+    line = str(trace).splitlines()[1]
+    assert line == "BertTokenizer.__call__  2 texts → 10 ids, 4 special, 2 padding right"

@@ -35,6 +35,9 @@ _HELPERS_NAMED = 3
 ENOUGH = "_StopRecomputationError"
 """What leaves a checkpointed forward that autograd runs again, once it has run far enough."""
 
+LEAST = 9
+"""The rank of what matters less than all that is said of data."""
+
 OPAQUE = "compiled: what runs inside is not seen"
 
 Source = tuple[str, int]
@@ -65,7 +68,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
     call = outline.call(line)
     parts = _name(outline, line, call)
     if call.defined_in != call.owner and call.kind not in ("function", "loss"):
-        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=3))
+        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=LEAST))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
     said = of_encoding(outline, line)
@@ -214,7 +217,7 @@ def _helpers_label(outline: Outline, line: Line) -> Label:
         made = _call_label(outline, line.parts[0])
         calls = outline.hidden(line.parts[0])
         if calls:
-            made.parts.append(Part(f"  +{calls} helper call{'' if calls == 1 else 's'}", "note", rank=3))
+            made.parts.append(Part(f"  +{calls} helper call{'' if calls == 1 else 's'}", "note", rank=LEAST))
         made.shapes = ""
         return made
     names: Counter[str] = Counter()
