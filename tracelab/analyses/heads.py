@@ -85,6 +85,7 @@ def _all(trace: Trace) -> list[Head]:
 def _head(trace: Trace, calls: list[Call], bases: Mapping[str, Any]) -> Head | None:
     model = calls[0]
     names = bases[model.root or ""][model.path or ""]
+    names = names if isinstance(names, (list, tuple)) else ()
     prefix = f"{model.path}." if model.path else ""
     base = {prefix + str(name) for name in names}
     parts = [child for child in model.children if child.kind == "module" and child.root == model.root]
