@@ -112,7 +112,7 @@ class Session:
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
         )
-        running = Running(recorder, sites.roots.settle, sites.rank.look, options, sites.heads)
+        running = Running(recorder, sites.roots.settle, sites.rank.look, options, sites.models)
         trace = Trace(pull=running.columns)
         # A file that cannot be written is refused before anything is patched.
         stream = None if self._file is None else _stream(path_of_rank(self._file, sites.rank.look()), running)

@@ -110,6 +110,7 @@ def _head(trace: Trace, calls: list[Call], bases: Mapping[str, Any]) -> Head | N
         postprocess=post,
         probabilities=_probabilities(model, layers[-1], output, logits),
         newly_initialised=tuple(_fresh(trace, model, layers)),
+        random=loading.is_random(trace, model),
     )
 
 

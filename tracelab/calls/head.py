@@ -21,7 +21,8 @@ class Head:
     sigmoid; None: not known. `applies` is the function that a pipeline then applies (`softmax`, `sigmoid`, or
     `none`), `picks` what it does with the result (`argmax` or `sort`), `postprocess` the call that does it;
     None: no pipeline, or not known. `one_place`: the head ran at every place of the text, and the logits of
-    one were taken. `newly_initialised`: weights of these layers that no file had when the model was loaded.
+    one were taken. `newly_initialised`: weights of these layers that no file had when the model was loaded;
+    `random`: the whole model was built in the trace, and nothing was loaded into it before this call.
     """
 
     model: Call
@@ -37,6 +38,7 @@ class Head:
     postprocess: Call | None = None
     probabilities: bool | None = None
     newly_initialised: tuple[str, ...] = ()
+    random: bool = False
 
     def __str__(self) -> str:
         return inert(" · ".join([f"{self.model.name}: {self._layers()}", self._gives(), *self._more()]))
@@ -51,6 +53,8 @@ class Head:
 
     def _more(self) -> list[str]:
         found = []
+        if self.random:
+            found.append("random weights")
         if self.newly_initialised:
             found.append(f"newly initialised: {', '.join(self.newly_initialised)}")
         if self.postprocess is not None:

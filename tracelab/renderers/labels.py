@@ -21,6 +21,7 @@ from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
 from ..analyses.heads import is_head, is_last
 from ..analyses.lines import CALL, HELPERS, LEAVES, MORE, REPEAT, STACK, STEP, UNSEEN, Line
+from ..analyses.loading import is_random
 from ..analyses.outline import Outline
 from ..analyses.repeats import summary
 from ..calls import Call, Trace
@@ -74,7 +75,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
     said = of_encoding(outline, line)
     parts += said
     parts += _unusual(outline, line.rows[0]) + of_data(outline, line)
-    parts += _head_note(outline.trace, call)
+    parts += _head_note(outline.trace, call) + _random_note(outline.trace, line, call)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
     if call.status == "error" and call.error != ENOUGH and not call.facts.get("exhausted"):
@@ -162,6 +163,12 @@ def _head_note(trace: Trace, call: Call) -> list[Part]:
         return []
     more = [Part(": logits, not probabilities", "note", rank=4)] if is_last(trace, call) else []
     return [Part("  head", "note", rank=2), *more]
+
+
+def _random_note(trace: Trace, line: Line, call: Call) -> list[Part]:
+    """What is said of the first of several calls of a model; it may have learnt since."""
+    later = len(line.rows) > 1 and is_random(trace, call)
+    return [Part("  random at first", "note", rank=1)] if later else []
 
 
 def _unusual(outline: Outline, row: int) -> list[Part]:
