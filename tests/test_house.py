@@ -23,7 +23,7 @@ HOUSE = REPOSITORY / "tracelab"
 
 FLOORS = (
     {"errors", "values", "turns"},
-    {"events", "forms"},
+    {"events", "forms", "passes"},
     {"packing"},
     {"calls", "patching", "arrivals", "describe"},
     {"recorder", "fold", "query"},
