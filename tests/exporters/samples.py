@@ -24,7 +24,6 @@ from tracelab.values import (
     UnreadableSpec,
 )
 
-
 LINES = Pass("m.py", 3, "Base.generate", (Line(3, (("x", t(1, 4)),)), Line(4, (("y", t(2)),))), "return", 1)
 
 
