@@ -25,7 +25,7 @@ FLOORS = (
     {"errors", "values", "turns"},
     {"events", "forms", "passes"},
     {"packing"},
-    {"calls", "patching", "arrivals", "describe"},
+    {"calls", "patching", "arrivals", "describe", "sourcetext"},
     {"recorder", "fold", "query"},
     {"instruments", "analyses", "exporters", "running"},
     {"renderers", "session", "script", "demo"},
