@@ -63,6 +63,15 @@ def numbers(spec: Spec) -> tuple[object, ...]:
     return ()
 
 
+def sizes(spec: Spec) -> tuple[object, ...]:
+    """The numbers of a spec without the values that were kept."""
+    if isinstance(spec, ScalarSpec):
+        return ()
+    if isinstance(spec, ContainerSpec):
+        return tuple([size for _, inner in spec.fields for size in sizes(inner)])
+    return numbers(spec)
+
+
 def _with(spec: Spec, found: Iterator[object]) -> Spec:
     """`spec` with other numbers."""
     if isinstance(spec, TensorSpec):

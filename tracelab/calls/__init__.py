@@ -11,6 +11,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     step      one pass of an outer loop
     loss      one loss
     head      the head of one model
+    listing   the source of one function, with what was seen of its lines
     tokenrow  one row of a batch, token by token
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison, Difference
     from .generation import Generation
     from .head import Head
+    from .listing import Column, Listing, Listings, SourceLine
     from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
     from .tokenrow import Token, TokenBatch, TokenRow
 
@@ -50,13 +52,17 @@ __all__ = [
     "Calls",
     "Choice",
     "Choices",
+    "Column",
     "Columns",
     "Comparison",
     "Difference",
     "Generation",
     "Head",
     "LabelPlace",
+    "Listing",
+    "Listings",
     "Loss",
+    "SourceLine",
     "Stage",
     "Step",
     "Times",
@@ -75,6 +81,7 @@ _ROWS = {
     "comparison": ("Comparison", "Difference"),
     "generation": ("Generation",),
     "head": ("Head",),
+    "listing": ("Column", "Listing", "Listings", "SourceLine"),
     "loss": ("BY_CALLER", "BY_INPUTS", "INSIDE", "LabelPlace", "Loss"),
     "tokenrow": ("Token", "TokenBatch", "TokenRow"),
 }

@@ -14,19 +14,25 @@ Condition = Union[bool, str, None]
 """True or False, `"varied"`, or None where a line asks nothing or it cannot be told."""
 
 
+SIGNATURE, STATEMENT, CONTINUED, WORD = "signature", "statement", "continued", "word"
+COMMENT, EMPTY, DOCUMENTATION = "comment", "empty", "documentation"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceLine:
     """One line of source, and what was seen of it in one call, or in all calls of a column.
 
-    `hits`: how often its statement ran; of a loop, how often its body was entered; a text (`4…8`, `varied`)
-    where the calls of a column differ.  `reached`: False for a statement that never ran, None for a line
-    that never runs by itself (a comment, `else:`).  `bound`: what each name held after the line; sizes that
-    differ in a loop, or over the calls of a column, are texts: `f32[1,4…8]`.  `condition`: which way a test
-    went.  `calls`: the recorded calls that the line made.
+    `role`: signature, statement, continued (a further line of a statement), comment, empty, documentation or
+    word (`else:`).  `hits`: how often its statement ran; of a loop, how often its body was entered; a text
+    (`4…8`, `varied`) where the calls of a column differ.  `reached`: False for a statement that never ran,
+    None for a line that never runs by itself (a comment, `else:`).  `bound`: what each name held after the
+    line; sizes that differ in a loop, or over the calls of a column, are texts: `f32[1,4…8]`.  `condition`:
+    which way a test went.  `calls`: the recorded calls that the line made, in the first call of a column.
     """
 
     number: int
     text: str = ""
+    role: str = STATEMENT
     hits: int | str = 0
     reached: bool | None = None
     bound: Mapping[str, Spec] = field(default_factory=dict)
@@ -39,7 +45,8 @@ class Column:
     """Calls that ran the same lines, with sizes that are equal or in progression.
 
     `label`: `prefill`, `decode 1–5`, `calls 2–4`; empty where there is nothing to tell apart.  `steps`: the
-    indices of their steps.  `ended`: return, exception, open, or varied.  `cut`: so many line events were not kept.
+    indices of their steps.  `ended`: return, exception, open, or varied.  `cut`: so many events of lines were
+    not kept.  `last`: the line that ran last in the first call.
     """
 
     label: str
@@ -48,6 +55,7 @@ class Column:
     steps: tuple[int, ...] = ()
     ended: str = "return"
     cut: int = 0
+    last: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +76,6 @@ class Listing:
     columns: tuple[Column, ...]
     place: str = ""
     problem: str | None = None
-    outline: Any = None
-    """What the text says of itself: the analysis' `Layout`."""
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -86,7 +92,8 @@ class Listing:
         for line in self.lines:
             if line.number == number:
                 return line
-        raise KeyError(f"{self.name} has lines {self.lines[0].number} to {self.lines[-1].number}, not {number!r}")
+        first, last = self.lines[0].number, self.lines[-1].number
+        raise KeyError(f"{self.name} has the lines {first} to {last}, not {number!r}")
 
     def __str__(self) -> str:
         return _drawn("text", self)

@@ -1,0 +1,161 @@
+"""The annotated source of functions whose lines were recorded: `trace.source()`.
+
+The calls that are asked for are taken apart by function and by place in the model; layers that went alike
+share a listing (`sidebyside`).  Then the text of the function is found (`sourcetext`), cut into statements,
+and each line gets what was seen of it.  Where the text is not the one that ran, or there is none, the listing
+has line numbers and names alone, and says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from ..calls import Call, Trace
+from ..calls.listing import Column, Listing, Listings
+from ..passes import LINES, Pass
+from ..query import matches, unknown
+from ..sourcetext import Text, find
+from ..values import inert
+from .executions import told
+from .marking import marked
+from .sidebyside import Group, Seen, When, alike, fact_of, groups, joined
+from .statements import Layout, function_at, layout, parse, plain_layout
+from .stepwise import folded_paths
+
+HINT = 'record them with trace(source="WhisperAttention.forward")'
+_NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
+
+
+def source(
+    trace: Trace, pattern: str | None = None, *, path: str | None = None, step: int | None = None
+) -> Listings:
+    """The listings of all calls that match and whose lines were recorded."""
+    recorded = _recorded(trace)
+    wanted = recorded
+    if pattern is not None:
+        wanted = [call for call in wanted if matches(call.site, pattern)]
+    if path is not None:
+        wanted = [call for call in wanted if call.path is not None and fnmatchcase(call.path, path)]
+    if step is not None:
+        wanted = [call for call in wanted if call.step == step]
+    if not wanted:
+        return Listings((), _nothing(trace, recorded, pattern, path, step))
+    return Listings(listings(trace, wanted))
+
+
+def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
+    """The listings of calls whose lines were recorded, in the order of the calls."""
+    texts: dict[str, Text] = {}
+    steps = {one.call.id: When(one.phase, one.index) for one in trace.steps()}
+    functions: dict[tuple[object, ...], list[Call]] = {}
+    for call in calls:
+        functions.setdefault(_function(_lines_of(trace, call), call), []).append(call)
+    for some in functions.values():
+        first = _lines_of(trace, some[0])
+        text = texts.setdefault(first.file, find(first.file, _digest(trace, first.file)))
+        outline, problem = _outline(text, first, [_lines_of(trace, call) for call in some])
+        objects: dict[str, list[Seen]] = {}
+        for call in some:
+            lines = _lines_of(trace, call)
+            facts = {unit: fact_of(one) for unit, one in told(lines, outline).items()}
+            objects.setdefault(call.path or "", []).append(Seen(call, lines, _when(call, steps), facts))
+        for paths in alike(objects):
+            made = groups([objects[path] for path in paths])
+            yield _listing(made, paths, outline, text if problem is None else Text(), problem)
+
+
+def _listing(
+    made: Sequence[Group], paths: Sequence[str], outline: Layout, text: Text, problem: str | None
+) -> Listing:
+    seen = made[0].first[0]
+    return Listing(
+        call=seen.call,
+        name=seen.call.name,
+        file=seen.lines.file,
+        first=outline.first,
+        start=outline.start,
+        columns=tuple([_column(group, outline, text) for group in made]),
+        place=" ".join(folded_paths(paths)),
+        problem=problem,
+    )
+
+
+def _column(group: Group, outline: Layout, text: Text) -> Column:
+    ends = {one.lines.ended for one in group.first}
+    return Column(
+        label=group.label,
+        calls=tuple(group.calls),
+        lines=marked(outline, text, joined(group), group.first[0]),
+        steps=tuple(dict.fromkeys(one.when.index for one in group.first if one.when is not None)),
+        ended=ends.pop() if len(ends) == 1 else "varied",
+        cut=sum(one.lines.cut for one in group.first),
+        last=max([0, *(line.number for line in group.first[0].lines.lines[-1:])]),
+    )
+
+
+def _recorded(trace: Trace) -> list[Call]:
+    """The calls whose lines were recorded, in start order."""
+    facts = trace.columns.facts
+    return [Call(trace, row) for row in sorted(facts) if isinstance(facts[row].get(LINES), Pass)]
+
+
+def _lines_of(trace: Trace, call: Call) -> Pass:
+    lines: Pass = trace.columns.facts[call.id][LINES]
+    return lines
+
+
+def _function(lines: Pass, call: Call) -> tuple[object, ...]:
+    """What calls of one listing share: the function, and the place of its object but for numbers."""
+    place = None if call.path is None else _NUMBER.sub("0", call.path)
+    return lines.file, lines.first, lines.name, call.root, place
+
+
+def _digest(trace: Trace, file: str) -> str | None:
+    """The digest of a file that was recorded with the trace."""
+    sources = trace.meta.get("sources")
+    found = sources.get(file) if isinstance(sources, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _outline(text: Text, seen: Pass, all_seen: Sequence[Pass]) -> tuple[Layout, str | None]:
+    """The statements of a function, or its bare lines and why there is no more."""
+    problem = text.problem
+    if problem is None:
+        tree = parse(text.lines)
+        function = None if isinstance(tree, str) else function_at(tree, seen.first, seen.name)
+        if function is not None:
+            return layout(function, text.lines), None
+        problem = tree if isinstance(tree, str) else f"there is no {seen.name} at line {seen.first}"
+    numbers = [line.number for one in all_seen for line in one.lines]
+    return plain_layout(numbers, seen.first), problem
+
+
+def _when(call: Call, steps: dict[int, When]) -> When | None:
+    """The step whose model call is above a call."""
+    if call.id in steps:
+        return steps[call.id]
+    above = next((one.id for one in call.ancestors if one.id in steps), None)
+    if above is not None:
+        return steps[above]
+    return None if call.step is None else When("step", call.step)
+
+
+def _nothing(
+    trace: Trace, recorded: Sequence[Call], pattern: str | None, path: str | None, step: int | None
+) -> str:
+    """One line: what was looked for, and what there is or how to record it."""
+    asked = "" if pattern is None else f" of {inert(pattern)!r}"
+    asked += "" if path is None else f" at {inert(path)!r}"
+    asked += "" if step is None else f" in step {step}"
+    names = list(dict.fromkeys(inert(call.name) for call in recorded))
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"no lines{asked} were recorded; there are lines of {', '.join(names[:3])}{more}"
+    if pattern is not None:
+        if not any(matches(site, pattern) for site in trace.columns.sites):
+            return unknown(trace, pattern)
+        if pattern.replace(".", "").isidentifier():
+            return f'no lines{asked} were recorded: record them with trace(source="{pattern}")'
+    return f"no lines were recorded: {HINT}"

@@ -1,0 +1,81 @@
+"""Which lines of a listing are shown, and what stands for the others.
+
+Empty lines go.  A docstring, a comment of several lines, a longer run of lines that were not reached and the
+further lines of a long statement become one line each: `… 12 lines not reached`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ..calls.listing import COMMENT, CONTINUED, DOCUMENTATION, EMPTY, STATEMENT, WORD, Listing
+
+LEAST = {"documentation": 2, "comment": 2, "not reached": 4, "more": 3}
+"""From so many lines on they are folded."""
+WORDS = {
+    "documentation": "lines of documentation",
+    "comment": "lines of comment",
+    "not reached": "lines not reached",
+    "more": "more lines",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Lines that are not shown: the positions from `start` to before `stop`."""
+
+    start: int
+    stop: int
+    kind: str
+
+    def __str__(self) -> str:
+        return f"… {self.stop - self.start} {WORDS[self.kind]}"
+
+
+def shown(listing: Listing, noted: Callable[[int], bool], all: bool = False) -> Iterator[int | Fold]:
+    """Positions of lines that are shown, and folds; `noted`: whether something is said of a position."""
+    if all:
+        yield from range(len(listing.lines))
+        return
+    kinds = _kinds(listing, noted)
+    for kind, run in groupby(range(len(kinds)), key=lambda at: kinds[at]):
+        places = [at for at in run if listing.lines[at].role != EMPTY]
+        if not kind or len(places) < LEAST[kind]:
+            yield from places
+        else:
+            yield Fold(places[0], places[0] + len(places), kind)
+
+
+def reached(listing: Listing) -> list[bool]:
+    """For each position whether it ran in any column; what never runs by itself is like what comes next."""
+    found = []
+    following = True
+    for at in range(len(listing.lines) - 1, -1, -1):
+        states = [column.lines[at].reached for column in listing.columns]
+        if states[0] is not None:
+            following = any(states)
+        found.append(following or listing.lines[at].role == DOCUMENTATION)
+    return found[::-1]
+
+
+def _kinds(listing: Listing, noted: Callable[[int], bool]) -> Sequence[str]:
+    """What each position could be folded as; empty lines go with what is before them."""
+    found: list[str] = []
+    ran = reached(listing)
+    for at, line in enumerate(listing.lines):
+        if line.role == EMPTY:
+            kind = found[-1] if found else ""
+        elif line.role == DOCUMENTATION:
+            kind = "documentation"
+        elif not ran[at] and line.role in (STATEMENT, CONTINUED, COMMENT, WORD):
+            kind = "not reached"
+        elif line.role == COMMENT:
+            kind = "comment"
+        elif line.role == CONTINUED and not noted(at):
+            kind = "more"
+        else:
+            kind = ""
+        found.append(kind)
+    return found
