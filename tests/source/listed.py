@@ -16,7 +16,9 @@ from tracelab.sourcetext import digests
 def node(seen: Pass, path: str | None = None, *made: tuple[str, int], error: str | None = None) -> Node:
     """A call with these lines; `made`: names of the calls below it, each with the line that made it."""
     children = [
-        call(name, path=f"{path}.{name.partition('.')[0].lower()}", root="Model", place=Place(seen.file, line))
+        call(
+            name, path=f"{path}.{name.partition('.')[0].lower()}", root="Model", place=Place(seen.file, line)
+        )
         for name, line in made
     ]
     kind = "module" if path is not None else "function"
@@ -56,7 +58,9 @@ def told(function: Callable[..., Any], *runs: Callable[[], Any], column: int = 0
     """One line for each line of which something is known: `3 ×2 True x=f32[1]`, counted from the first."""
     listing = listed(function, *runs)
     first = start_of(function)
-    return [_said(line, line.number - first) for line in listing.columns[column].lines if line.reached is not None]
+    return [
+        _said(line, line.number - first) for line in listing.columns[column].lines if line.reached is not None
+    ]
 
 
 def _said(line: SourceLine, number: int) -> str:

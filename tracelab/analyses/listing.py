@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 
 from ..calls import Call, Trace
 from ..calls.listing import Column, Listing, Listings
+from ..errors import TracelabError
 from ..passes import LINES, Pass
 from ..query import matches, unknown
 from ..sourcetext import Text, find
@@ -43,6 +44,18 @@ def source(
     if not wanted:
         return Listings((), _nothing(trace, recorded, pattern, path, step))
     return Listings(listings(trace, wanted))
+
+
+def of_call(trace: Trace, number: int) -> Listings:
+    """The listing of one call; TracelabError where it has none."""
+    if not 0 <= number < len(trace.columns):
+        raise TracelabError(f"there is no call {number}: this trace has {len(trace.columns)}, counted from 0")
+    call = Call(trace, number)
+    if isinstance(trace.columns.facts.get(number, {}).get(LINES), Pass):
+        return Listings(listings(trace, [call]))
+    recorded = _recorded(trace)
+    there = f"there are lines of call {', '.join(str(one.id) for one in recorded[:3])}" if recorded else HINT
+    raise TracelabError(f"no lines of call {number} ({inert(call.name)}) were recorded; {there}")
 
 
 def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:

@@ -95,14 +95,19 @@ class Listing:
         first, last = self.lines[0].number, self.lines[-1].number
         raise KeyError(f"{self.name} has the lines {first} to {last}, not {number!r}")
 
+    def text(self, width: int = 80, all: bool = False) -> str:
+        """The listing as plain text, cut to a width.  `all`: with the lines that are folded otherwise."""
+        found: str = _room().text(self, width, all)
+        return found
+
     def __str__(self) -> str:
-        return _drawn("text", self)
+        return self.text()
 
     def __repr__(self) -> str:
         return f"<Listing of {self.name} in {len(self.calls)} calls>"
 
     def __rich__(self) -> Any:
-        return importlib.import_module("tracelab.renderers.source").renderable(self)
+        return _room().renderable(self)
 
 
 class Listings(list[Listing]):
@@ -119,6 +124,5 @@ class Listings(list[Listing]):
         return super().__repr__() if self else f"<{self.explanation}>"
 
 
-def _drawn(function: str, listing: Listing) -> str:
-    text: str = getattr(importlib.import_module("tracelab.renderers.source"), function)(listing)
-    return text
+def _room() -> Any:
+    return importlib.import_module("tracelab.renderers.source")

@@ -2,6 +2,7 @@
 
     tree      the folded call tree
     steps     the table of generation steps
+    source    the lines of a function that ran; `sourcefolds` which are shown, `sourcenotes` what they say
     picture   the tree as an SVG for a page
 
 and what these share: `theme` (colours), `glyphs` (signs, and their ASCII stand-ins), `clean` (no name acts
