@@ -45,6 +45,9 @@ FORKED = "forked"
 SWITCHED_OFF = "switched_off"
 """Stands in the meta of a recording that was given up before its end, because of many faults of our own."""
 
+LINES_LOST = "lines_lost"
+"""Stands in the meta: how often somebody else took the place of the tracer that sees lines, by name."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 

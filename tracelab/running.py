@@ -8,7 +8,6 @@ patches out even where a Ctrl-C hit the very entry of `__exit__`.  Nothing of it
 from __future__ import annotations
 
 import functools
-import platform
 import sys
 from collections.abc import Callable
 from time import perf_counter_ns
@@ -87,7 +86,7 @@ def meta(options: dict[str, Any], rank: int | None, compiled: int) -> dict[str, 
 
     `compiled`: how many compiled regions were entered outside of every recorded call.
     """
-    found: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
+    found: dict[str, Any] = {"tracelab": version(), "python": sys.version.partition(" ")[0]}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             found[name] = str(getattr(sys.modules[name], "__version__", "?"))

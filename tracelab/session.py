@@ -11,7 +11,7 @@ import inspect
 import os
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
+from .lines import choices, watching
 from .recorder import Recorder, active
 from .running import Running, version
 
@@ -111,6 +112,7 @@ class Session:
             limit=options["limit"],
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
+            watchers=watching(options.get("source")),
         )
         running = Running(recorder, sites.roots.settle, sites.rank.look, options, sites.heads)
         trace = Trace(pull=running.columns)
@@ -157,6 +159,7 @@ def trace(
     times: str = EXACT,
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
+    source: str | Sequence[str] | None = None,
     see_through_compile: bool = False,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
@@ -173,29 +176,14 @@ def trace(
         at any moment, also after the process was killed.  In a distributed run each process writes its own:
         `{rank}` in the name becomes its rank (0 where there is only one process).
     limit: number of calls kept; what is over it is counted as dropped.
+    source: of which callees the lines are kept, with the names that each line bound: patterns of
+        `Owner.function`, of paths or of files, with `@first` for the first call of each.  See `trace.source`.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
         that the calls in it are seen; without it a call that runs compiled code says so.
 
     Raises SetupError, with nothing patched, for a root or an option that cannot be used.
     """
-    if depth is not None and (type(depth) is not int or depth < 1):
-        raise SetupError(
-            f"depth={depth!r} is not possible; it is a number of levels from 1 on, or None for all"
-        )
-    if type(limit) is not int or limit < 0:
-        raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
-    if times not in (EXACT, SUMMARY):
-        raise SetupError(f"times={times!r} is not possible; it is {EXACT!r} or {SUMMARY!r}")
-    if not shapes and (values or stats):
-        raise SetupError(
-            "shapes=False keeps nothing of any argument, so values=True and stats=True have no use"
-        )
-    target = None if file is None else os.fsdecode(file)
-    if target is not None and not target.lower().endswith(".jsonl"):
-        raise SetupError(f"file={target!r} is not possible; a stream goes to a file that ends in .jsonl")
-    for given in roots:
-        followed(given)  # refused here, where the user wrote it; looked up again on entry
-    options = {
+    options: dict[str, Any] = {
         "values": bool(values),
         "stats": bool(stats),
         "shapes": bool(shapes),
@@ -204,7 +192,34 @@ def trace(
         "limit": limit,
         "see_through_compile": bool(see_through_compile),
     }
+    if source is not None:
+        options["source"] = [str(choice) for choice in choices(source)]
+    target = None if file is None else os.fsdecode(file)
+    _refuse_impossible(options, target)
+    for given in roots:
+        followed(given)  # refused here, where the user wrote it; looked up again on entry
     return Session(roots, options, target)
+
+
+def _refuse_impossible(options: dict[str, Any], file: str | None) -> None:
+    """SetupError for the first option that cannot be used."""
+    depth, limit, times = options["depth"], options["limit"], options["times"]
+    if depth is not None and (type(depth) is not int or depth < 1):
+        raise SetupError(
+            f"depth={depth!r} is not possible; it is a number of levels from 1 on, or None for all"
+        )
+    if type(limit) is not int or limit < 0:
+        raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
+    if times not in (EXACT, SUMMARY):
+        raise SetupError(f"times={times!r} is not possible; it is {EXACT!r} or {SUMMARY!r}")
+    if not options["shapes"] and (options["values"] or options["stats"]):
+        raise SetupError(
+            "shapes=False keeps nothing of any argument, so values=True and stats=True have no use"
+        )
+    if not options["shapes"] and "source" in options:
+        raise SetupError("shapes=False looks at no value, so source= has no use")
+    if file is not None and not file.lower().endswith(".jsonl"):
+        raise SetupError(f"file={file!r} is not possible; a stream goes to a file that ends in .jsonl")
 
 
 def reset() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from ..calls import is_below
@@ -17,7 +17,7 @@ from ..events import Site
 from ..recorder import Target
 from .bases import base_of
 from .experts import implementation
-from .origin import Origin, origin
+from .origin import Origin, origin, peel
 from .ranks import Rank
 from .roots import Roots, Stand
 
@@ -62,6 +62,11 @@ class Sites:
         )
         return site, self._may_begin(target, it, stand)
 
+    def code(self, target: Target, it: Any) -> CodeType | None:
+        """The code that a call of `target` on `it` really runs, under all decorators."""
+        real = peel(_forward(it)[0] if target.kind == "module" else target.original)
+        return real.__code__ if type(real) is FunctionType else None
+
     def heads(self) -> dict[str, dict[str, list[str]]]:
         """Which parts of which models are their bases, by the labels and paths that hold now."""
         found: dict[str, dict[str, list[str]]] = {}
@@ -103,17 +108,23 @@ class Sites:
         return False
 
 
-def _forward_origin(module: Any, owner: str) -> Origin:
-    """The origin of the forward that `module` runs: its own attribute, or the class's."""
+def _forward(module: Any) -> tuple[Any, bool]:
+    """The forward that `module` runs, its own attribute or the class's, and whether it is given `self`."""
     forward = instance_dict(module).get("forward")
     if forward is not None:
-        return origin(forward, owner, "forward", bound=False)  # a plain function there gets no `self`
+        return forward, False
     for cls in mro_of(type(module)):
         forward = dict_of_class(cls).get("forward")
         if forward is not None:
             chosen = implementation(module, forward)
-            return origin(forward if chosen is None else chosen, owner, "forward")
-    return Origin(owner, "forward")
+            return (forward if chosen is None else chosen), True
+    return None, True
+
+
+def _forward_origin(module: Any, owner: str) -> Origin:
+    """Where it was written."""
+    forward, bound = _forward(module)
+    return Origin(owner, "forward") if forward is None else origin(forward, owner, "forward", bound=bound)
 
 
 def _method_origin(target: Target, owner: str) -> Origin:

@@ -1,0 +1,42 @@
+"""The gate of this interpreter: what it has to do, and which of the two ways is open.
+
+A watch is opened before the callee is called and closed after it, on the same thread.  In between the first
+frame with its code is its own.  A gate knows its watches by weak references: the frame of the wrapper has the
+only other one, so a watch that a Ctrl-C kept from being closed goes with that frame.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Protocol
+
+from .watch import Watch
+
+
+class Gate(Protocol):
+    """Lets the events of watched functions in."""
+
+    def open(self, watch: Watch) -> None:
+        """From now on the events of this thread may belong to `watch`."""
+        ...
+
+    def close(self, watch: Watch) -> str | None:
+        """They do no more; whoever took our place in the meantime, by name."""
+        ...
+
+    def tidy(self) -> None:
+        """A recording is over: take out what no watch needs."""
+        ...
+
+
+@functools.cache
+def the_gate() -> Gate:
+    """One for the process: the interpreter has one slot for tracers, and few for tools."""
+    if hasattr(sys, "monitoring"):
+        from .monitoring import Monitoring
+
+        return Monitoring()
+    from .tracing import Tracing
+
+    return Tracing()
