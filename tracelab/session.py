@@ -114,7 +114,9 @@ class Session:
             shapes=options["shapes"],
             watchers=watching(options.get("source")),
         )
-        running = Running(recorder, sites.roots.settle, sites.rank.look, options, sites.heads)
+        running = Running(
+            recorder, sites.roots.settle, sites.rank.look, options, sites.heads, sites.lineages.listed
+        )
         trace = Trace(pull=running.columns)
         # A file that cannot be written is refused before anything is patched.
         stream = None if self._file is None else _stream(path_of_rank(self._file, sites.rank.look()), running)

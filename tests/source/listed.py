@@ -32,7 +32,9 @@ def node(seen: Pass, path: str | None = None, *made: tuple[str, int], error: str
 def trace_of(*nodes: Node) -> Trace:
     """A trace of these calls that knows the digests of their files."""
     files = {seen.file for one in nodes for seen in passes_below(one)}
-    return build(*nodes, meta={"sources": digests(sorted(files))})
+    trace = build(*nodes)
+    trace.columns.sources = digests(sorted(files))
+    return trace
 
 
 def passes_below(one: Node) -> list[Pass]:

@@ -67,7 +67,7 @@ def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
         functions.setdefault(_function(_lines_of(trace, call), call), []).append(call)
     for some in functions.values():
         first = _lines_of(trace, some[0])
-        text = texts.setdefault(first.file, find(first.file, _digest(trace, first.file)))
+        text = texts.setdefault(first.file, find(first.file, trace.columns.sources.get(first.file)))
         outline, problem = _outline(text, first, [_lines_of(trace, call) for call in some])
         objects: dict[str, list[Seen]] = {}
         for call in some:
@@ -123,13 +123,6 @@ def _function(lines: Pass, call: Call) -> tuple[object, ...]:
     """What calls of one listing share: the function, and the place of its object but for numbers."""
     place = None if call.path is None else _NUMBER.sub("0", call.path)
     return lines.file, lines.first, lines.name, call.root, place
-
-
-def _digest(trace: Trace, file: str) -> str | None:
-    """The digest of a file that was recorded with the trace."""
-    sources = trace.meta.get("sources")
-    found = sources.get(file) if isinstance(sources, dict) else None
-    return found if isinstance(found, str) else None
 
 
 def _outline(text: Text, seen: Pass, all_seen: Sequence[Pass]) -> tuple[Layout, str | None]:

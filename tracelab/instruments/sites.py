@@ -17,6 +17,7 @@ from ..events import Site
 from ..recorder import Target
 from .bases import base_of
 from .experts import implementation
+from .lineages import Lineages
 from .origin import Origin, origin, peel
 from .ranks import Rank
 from .roots import Roots, Stand
@@ -28,6 +29,7 @@ class Sites:
     def __init__(self, follow: Sequence[Any] = ()) -> None:
         self.roots = Roots()
         self.rank = Rank()
+        self.lineages = Lineages()
         self.everything = not follow
         self.bases: dict[tuple[str, str], tuple[str, ...]] = {}
         """Root and path of each model with a base, as they were known then, and the names of its parts."""
@@ -59,6 +61,7 @@ class Sites:
             varargs=found.varargs,
             container=stand.container if stand and is_module else None,
             aliases=stand.aliases if stand and is_module else (),
+            lineage=self.lineages.number(target, it, found),
         )
         return site, self._may_begin(target, it, stand)
 
