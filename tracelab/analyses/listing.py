@@ -96,14 +96,14 @@ def _listing(
 
 
 def _column(group: Group, outline: Layout, text: Text) -> Column:
-    ends = {one.lines.ended for one in group.first}
+    ends = {one.lines.ended for one in group.every}
     return Column(
         label=group.label,
-        calls=tuple(group.calls),
+        calls=tuple([one.call for one in group.every]),
         lines=marked(outline, text, joined(group), group.first[0]),
         steps=tuple(dict.fromkeys(one.when.index for one in group.first if one.when is not None)),
         ended=ends.pop() if len(ends) == 1 else "varied",
-        cut=sum(one.lines.cut for one in group.first),
+        cut=sum(one.lines.cut for one in group.every),
         last=max([0, *(line.number for line in group.first[0].lines.lines[-1:])]),
     )
 

@@ -62,13 +62,13 @@ def _parameters(layout: Layout, facts: Mapping[int, Fact]) -> dict[int, dict[str
 
 
 def _role(layout: Layout, number: int, unit: int | None, words: str) -> str:
-    if unit is not None:
+    bare = words.strip()
+    if unit is not None and not bare.startswith("#"):
         if layout.units[unit].kind == ENTRY:
             return SIGNATURE
         return STATEMENT if layout.units[unit].first == number else CONTINUED
     if number in layout.documentation:
         return DOCUMENTATION
-    bare = words.strip()
     return EMPTY if not bare else COMMENT if bare.startswith("#") else WORD
 
 

@@ -63,12 +63,12 @@ def numbers(spec: Spec) -> tuple[object, ...]:
     return ()
 
 
-def sizes(spec: Spec) -> tuple[object, ...]:
-    """The numbers of a spec without the values that were kept."""
-    if isinstance(spec, ScalarSpec):
+def sizes(spec: Spec, caches: bool = True) -> tuple[object, ...]:
+    """The numbers of a spec without the values that were kept; `caches`: with the lengths of caches."""
+    if isinstance(spec, ScalarSpec) or (isinstance(spec, CacheSpec) and not caches):
         return ()
     if isinstance(spec, ContainerSpec):
-        return tuple([size for _, inner in spec.fields for size in sizes(inner)])
+        return tuple([size for _, inner in spec.fields for size in sizes(inner, caches)])
     return numbers(spec)
 
 

@@ -66,22 +66,24 @@ class Seen:
         ]
         return tuple(units), self.lines.ended, self.when and self.when.phase
 
-    @property
-    def sizes(self) -> tuple[object, ...]:
-        """What may be in progression from call to call."""
+    def sizes(self, caches: bool = True) -> tuple[object, ...]:
+        """What may be in progression from call to call; `caches`: with the lengths of caches."""
         found: list[object] = []
         for _, fact in sorted(self.facts.items()):
             found.append(fact.hits)
-            found += [size for spec in fact.bound.values() for size in sizes(spec)]
+            found += [size for spec in fact.bound.values() for size in sizes(spec, caches)]
         return tuple(found)
 
 
 @dataclass(slots=True)
 class Group:
-    """The calls of one column: those of the first object, in order, and those of all objects like it."""
+    """The calls of one column: those of the first object, and those of all objects that went alike.
+
+    Of all objects they are in the order of the steps, and for each step in that of the objects.
+    """
 
     first: list[Seen]
-    calls: list[Call]
+    every: list[Seen]
     label: str = ""
 
 
@@ -95,7 +97,7 @@ def fact_of(told: Told) -> Fact:
 
 def joined(group: Group) -> dict[int, Fact]:
     """What all calls of a column say of each unit."""
-    seen = group.first
+    seen = group.every
     if len(seen) == 1:
         return seen[0].facts
     found = {}
@@ -114,10 +116,13 @@ def joined(group: Group) -> dict[int, Fact]:
 
 
 def alike(objects: dict[str, list[Seen]]) -> list[list[str]]:
-    """The paths whose calls went the same way one by one, together."""
+    """The paths whose calls went the same way one by one, together.
+
+    A layer sees the same cache longer once another has added to it: lengths of caches may differ.
+    """
     found: dict[Hashable, list[str]] = {}
     for path, seen in objects.items():
-        key = tuple([(one.shape, one.sizes, one.when) for one in seen])
+        key = tuple([(one.shape, one.sizes(caches=False), one.when) for one in seen])
         found.setdefault(key, []).append(path)
     return list(found.values())
 
@@ -127,18 +132,20 @@ def groups(objects: Sequence[list[Seen]]) -> list[Group]:
     first = objects[0]
     made: list[Group] = []
     for start, stop in _cuts(first):
-        calls = [one.call for at in range(start, stop) for one in (seen[at] for seen in objects)]
-        group = Group(first[start:stop], calls, _label(first, start, stop))
+        every = [seen[at] for at in range(start, stop) for seen in objects]
+        group = Group(first[start:stop], every, _label(first, start, stop))
         twin = next((one for one in made if _is_twin(one, group)), None)
         if twin is None:
             made.append(group)
         else:
             twin.first += group.first
-            twin.calls += group.calls
+            twin.every += group.every
     if len(made) > MOST:
-        rest = [one for group in made[MOST - 1 :] for one in group.first]
-        calls = [call for group in made[MOST - 1 :] for call in group.calls]
-        made[MOST - 1 :] = [Group(rest, calls, f"{len(rest)} more")]
+        rest = made[MOST - 1 :]
+        several = Group([one for group in rest for one in group.first], [], "")
+        several.every = [one for group in rest for one in group.every]
+        several.label = f"{len(several.first)} more"
+        made[MOST - 1 :] = [several]
     if len(made) == 1 and first[0].when is None:
         made[0].label = ""
     return made
@@ -149,7 +156,7 @@ def _cuts(seen: Sequence[Seen]) -> Iterator[tuple[int, int]]:
     start = 0
     for _, run in groupby(seen, key=lambda one: one.shape):
         some = list(run)
-        for begin, end in stretches([one.sizes for one in some]):
+        for begin, end in stretches([one.sizes() for one in some]):
             yield start + begin, start + end
         start += len(some)
 
@@ -159,7 +166,7 @@ def _is_twin(one: Group, other: Group) -> bool:
     if one.label != other.label or one.first[0].when is None or one.first[0].shape != other.first[0].shape:
         return False
     count = len(other.first)
-    return [seen.sizes for seen in one.first[:count]] == [seen.sizes for seen in other.first]
+    return [seen.sizes() for seen in one.first[:count]] == [seen.sizes() for seen in other.first]
 
 
 def _label(seen: Sequence[Seen], start: int, stop: int) -> str:

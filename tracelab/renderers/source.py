@@ -29,7 +29,7 @@ from .sourcenotes import BETWEEN, Note, notes
 
 UNREACHED = "·"
 GAP = "  "
-LEAST_NOTES, MOST_NOTES = 20, 0.56
+LEAST_NOTES, MOST_NOTES = 20, 0.58
 """Cells for the notes at least, and their share of the width at most where the text needs room too."""
 LISTINGS = 3
 """So many are shown before the others are only named."""
@@ -85,17 +85,18 @@ def rows(listing: Listing, page: Page, all: bool = False) -> Iterator[Row]:
     told = [notes(listing, at) for at in range(len(listing.lines))]
     chosen = list(shown(listing, lambda at: bool(told[at]), all))
     sheet = _sheet(listing, page, told, chosen)
-    yield page.words(_title(listing), "header")
+    yield from _header(listing, page)
     if listing.problem is not None:
         yield page.words(f"no text: {clean(listing.problem)}", "warning")
     labels = [column.label for column in listing.columns]
     if any(labels) and len(labels) > 1:
-        yield from sheet.rows("", Piece("", ""), [Note(clean(BETWEEN.join(labels)), "header")])
+        yield from sheet.rows("", Piece("", ""), [Note("", tuple(map(clean, labels)), "header")])
     ran = reached(listing)
     for one in chosen:
         if isinstance(one, Fold):
-            indent = " " * sheet.indent(listing.lines[one.start].text)
-            yield from sheet.rows("", Piece(f"{indent}{one}", "note"), [])
+            if words := str(one):
+                indent = " " * sheet.indent(listing.lines[one.start].text)
+                yield from sheet.rows("", Piece(indent + words, "note"), [])
             continue
         line = listing.lines[one]
         number = f"{line.number:>{sheet.digits}} {' ' if ran[one] else UNREACHED}"
@@ -142,36 +143,47 @@ class _Sheet(NamedTuple):
             cut = self._cut(line, self.text) if at == 0 else ""
             start = gutter if at == 0 else Piece(" " * len(gutter.text), "")
             gap = " " * (self.text - cell_len(cut)) + GAP
-            yield [start, Piece(cut, words.style), Piece(gap if self.text else "", ""), *_spaced(some)]
+            yield [start, Piece(cut, words.style), Piece(gap if self.text else "", ""), *some]
 
-    def _packed(self, said: Iterable[Note]) -> Iterator[list[Note]]:
-        """Notes in as few rows as they need."""
-        row: list[Note] = []
+    def _packed(self, said: Iterable[Note]) -> Iterator[list[Piece]]:
+        """Notes in as few rows as they need, each on one row where that is possible."""
+        row: list[Piece] = []
         used = 0
         for note in said:
-            words = self.sign(note.text)
-            words = words if self.notes is None else self.page.shorten(words, self.notes)
-            size = cell_len(words)
-            if row and self.notes is not None and used + len(GAP) + size > self.notes:
-                yield row
-                row, used = [], 0
-            used += size + (len(GAP) if row else 0)
-            row.append(Note(words, note.style))
+            for words in self._broken(note):
+                size = cell_len(words)
+                if row and self.notes is not None and used + len(GAP) + size > self.notes:
+                    yield row
+                    row, used = [], 0
+                if row:
+                    row.append(Piece(GAP, ""))
+                    used += len(GAP)
+                used += size
+                row.append(Piece(words, note.style))
         if row:
             yield row
+
+    def _broken(self, note: Note) -> Iterator[str]:
+        """A note in parts that fit: broken between columns; only a value that is too long is cut."""
+        words = self.sign(note.text)
+        if self.notes is None or cell_len(words) <= self.notes:
+            yield words
+            return
+        words = self.sign(note.head + note.values[0])
+        for value in note.values[1:]:
+            more = self.sign(BETWEEN + value)
+            if cell_len(words) + cell_len(more) <= self.notes:
+                words += more
+                continue
+            yield self._cut(words, self.notes)
+            words = more
+        yield self._cut(words, self.notes)
 
     def _cut(self, text: str, room: int) -> str:
         if cell_len(text) <= room:
             return text
         dots = self.sign("…")
         return chop_cells(text, max(room - len(dots), 1))[0] + dots
-
-
-def _spaced(some: Sequence[Note]) -> Iterator[Piece]:
-    for at, note in enumerate(some):
-        if at:
-            yield Piece(GAP, "")
-        yield Piece(note.text, note.style)
 
 
 def _sheet(
@@ -193,6 +205,18 @@ def _sheet(
 
 def _width(said: Sequence[Note], sheet: _Sheet) -> int:
     return sum(cell_len(sheet.sign(note.text)) for note in said) + len(GAP) * (len(said) - 1)
+
+
+def _header(listing: Listing, page: Page) -> Iterator[Row]:
+    """What was called and where its text stands; on a line of its own, if need be, which objects."""
+    title = _title(listing)
+    if page.width is None or cell_len(title) <= page.width or " · " not in title:
+        yield page.words(title, "header")
+        return
+    code, place = title.split(" · ", 2)[:2], title.split(" · ", 2)[2:]
+    yield page.words(" · ".join(code), "header")
+    for words in place:
+        yield page.words(words, "header")
 
 
 def _title(listing: Listing) -> str:

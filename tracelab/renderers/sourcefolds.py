@@ -1,7 +1,8 @@
 """Which lines of a listing are shown, and what stands for the others.
 
-Empty lines go.  A docstring, a comment of several lines, a longer run of lines that were not reached and the
-further lines of a long statement become one line each: `… 12 lines not reached`.
+Empty lines and comments of several lines go: the numbers of the lines tell it.  A docstring, a longer run of
+lines that were not reached and the further lines of a long statement become one line each: `… 12 lines not
+reached`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from itertools import groupby
 
 from ..calls.listing import COMMENT, CONTINUED, DOCUMENTATION, EMPTY, STATEMENT, WORD, Listing
 
-LEAST = {"documentation": 2, "comment": 2, "not reached": 4, "more": 3}
+LEAST = {"documentation": 2, "comment": 2, "not reached": 4, "more": 2}
 """From so many lines on they are folded."""
 WORDS = {
     "documentation": "lines of documentation",
-    "comment": "lines of comment",
+    "comment": "",
     "not reached": "lines not reached",
     "more": "more lines",
 }
@@ -31,7 +32,8 @@ class Fold:
     kind: str
 
     def __str__(self) -> str:
-        return f"… {self.stop - self.start} {WORDS[self.kind]}"
+        """What stands for them; nothing for comments."""
+        return WORDS[self.kind] and f"… {self.stop - self.start} {WORDS[self.kind]}"
 
 
 def shown(listing: Listing, noted: Callable[[int], bool], all: bool = False) -> Iterator[int | Fold]:

@@ -21,10 +21,16 @@ NOT_REACHED = "–"
 
 
 class Note(NamedTuple):
-    """Some words in a style of the theme."""
+    """Something that is said of a line: what of, what each column says, the style of the theme."""
 
-    text: str
+    head: str
+    values: tuple[str, ...]
     style: str
+
+    @property
+    def text(self) -> str:
+        """All of it on one line."""
+        return self.head + BETWEEN.join(self.values)
 
 
 def notes(listing: Listing, at: int) -> list[Note]:
@@ -40,7 +46,7 @@ def _hits(lines: Sequence[SourceLine], told: bool) -> Iterator[Note]:
         return
     counts = [f"×{line.hits}" if line.reached else NOT_REACHED for line in lines]
     if any(line.reached and line.hits != 1 for line in lines) or (len(set(counts)) > 1 and not told):
-        yield Note(_beside(counts), "count")
+        yield Note("", _beside(counts), "count")
 
 
 def _condition(lines: Sequence[SourceLine]) -> Iterator[Note]:
@@ -48,7 +54,7 @@ def _condition(lines: Sequence[SourceLine]) -> Iterator[Note]:
     if any(line.condition is not None for line in lines):
         found = [_way(line) for line in lines]
         if set(found) != {"varied"} or not lines[0].text.lstrip().startswith("while"):
-            yield Note(f"→ {_beside(found)}", "count")
+            yield Note("→ ", _beside(found), "count")
 
 
 def _way(line: SourceLine) -> str:
@@ -60,7 +66,7 @@ def _way(line: SourceLine) -> str:
 def _bound(lines: Sequence[SourceLine]) -> Iterator[Note]:
     for name in dict.fromkeys(name for line in lines for name in line.bound):
         values = [clean(str(line.bound[name])) if name in line.bound else NOT_REACHED for line in lines]
-        yield Note(f"{clean(name)} {_beside(values)}", "shape")
+        yield Note(f"{clean(name)} ", _beside(values), "shape")
 
 
 def _calls(listing: Listing, lines: Sequence[SourceLine]) -> Iterator[Note]:
@@ -70,11 +76,11 @@ def _calls(listing: Listing, lines: Sequence[SourceLine]) -> Iterator[Note]:
     made = [_made(column.calls[0], line.calls) for column, line in zip(listing.columns, lines, strict=True)]
     names = {name for name, _ in made if name}
     if len(names) == 1:
-        yield Note(f"-> {names.pop()} {_beside([number or NOT_REACHED for _, number in made])}", "path")
+        numbers = [number or NOT_REACHED for _, number in made]
+        yield Note(f"-> {names.pop()} ", _beside(numbers), "path")
     else:
-        yield Note(
-            f"-> {_beside([f'{name} {number}'.strip() or NOT_REACHED for name, number in made])}", "path"
-        )
+        words = [f"{name} {number}".strip() or NOT_REACHED for name, number in made]
+        yield Note("-> ", _beside(words), "path")
 
 
 def _made(caller: Call, calls: Sequence[Call]) -> tuple[str, str]:
@@ -105,9 +111,9 @@ def _ends(listing: Listing, lines: Sequence[SourceLine]) -> Iterator[Note]:
         for column, line in zip(listing.columns, lines, strict=True)
     ]
     if set(left) != {NOT_REACHED}:
-        yield Note(_beside(left), "error")
+        yield Note("", _beside(left), "error")
 
 
-def _beside(values: Sequence[str]) -> str:
+def _beside(values: Sequence[str]) -> tuple[str, ...]:
     """What the columns say, once where all say the same."""
-    return values[0] if len(set(values)) == 1 else BETWEEN.join(values)
+    return (values[0],) if len(set(values)) == 1 else tuple(values)
