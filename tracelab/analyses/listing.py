@@ -8,6 +8,7 @@ has line numbers and names alone, and says why.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -18,11 +19,12 @@ from ..errors import TracelabError
 from ..passes import LINES, Pass
 from ..query import matches, unknown
 from ..sourcetext import Text, find
-from ..values import inert
+from ..values import Spec, inert
 from .executions import told
 from .marking import marked
+from .merging import merged
 from .sidebyside import Group, Seen, When, alike, fact_of, groups, joined
-from .statements import Layout, function_at, layout, parse, plain_layout
+from .statements import RETURN, Layout, Unit, function_at, layout, parse, plain_layout
 from .stepwise import folded_paths
 
 HINT = 'record them with trace(source="WhisperAttention.forward")'
@@ -60,15 +62,14 @@ def of_call(trace: Trace, number: int) -> Listings:
 
 def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
     """The listings of calls whose lines were recorded, in the order of the calls."""
-    texts: dict[str, Text] = {}
+    texts = _Texts(trace)
     steps = {one.call.id: When(one.phase, one.index) for one in trace.steps()}
     functions: dict[tuple[object, ...], list[Call]] = {}
     for call in calls:
         functions.setdefault(_function(_lines_of(trace, call), call), []).append(call)
     for some in functions.values():
         first = _lines_of(trace, some[0])
-        text = texts.setdefault(first.file, find(first.file, trace.columns.sources.get(first.file)))
-        outline, problem = _outline(text, first, [_lines_of(trace, call) for call in some])
+        text, outline = texts.of(first, [_lines_of(trace, call) for call in some])
         objects: dict[str, list[Seen]] = {}
         for call in some:
             lines = _lines_of(trace, call)
@@ -76,12 +77,10 @@ def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
             objects.setdefault(call.path or "", []).append(Seen(call, lines, _when(call, steps), facts))
         for paths in alike(objects):
             made = groups([objects[path] for path in paths])
-            yield _listing(made, paths, outline, text if problem is None else Text(), problem)
+            yield _listing(made, paths, outline, text)
 
 
-def _listing(
-    made: Sequence[Group], paths: Sequence[str], outline: Layout, text: Text, problem: str | None
-) -> Listing:
+def _listing(made: Sequence[Group], paths: Sequence[str], outline: Layout, text: Text) -> Listing:
     seen = made[0].first[0]
     return Listing(
         call=seen.call,
@@ -91,21 +90,43 @@ def _listing(
         start=outline.start,
         columns=tuple([_column(group, outline, text) for group in made]),
         place=" ".join(folded_paths(paths)),
-        problem=problem,
+        problem=text.problem,
     )
 
 
 def _column(group: Group, outline: Layout, text: Text) -> Column:
     ends = {one.lines.ended for one in group.every}
+    ended = ends.pop() if len(ends) == 1 else "varied"
+    last = _last(outline, group.first[0].lines)
     return Column(
         label=group.label,
         calls=tuple([one.call for one in group.every]),
         lines=marked(outline, text, joined(group), group.first[0]),
         steps=tuple(dict.fromkeys(one.when.index for one in group.first if one.when is not None)),
-        ended=ends.pop() if len(ends) == 1 else "varied",
+        ended=ended,
         cut=sum(one.lines.cut for one in group.every),
-        last=max([0, *(line.number for line in group.first[0].lines.lines[-1:])]),
+        last=0 if last is None else last.first,
+        returned=_returned(group) if _gives_back(outline, last) and ended == "return" else None,
     )
+
+
+def _last(outline: Layout, seen: Pass) -> Unit | None:
+    """The statement that ran last, as far as that is known."""
+    if seen.cut or not seen.lines:
+        return None
+    number = outline.at.get(seen.lines[-1].number)
+    return None if number is None else outline.units[number]
+
+
+def _gives_back(outline: Layout, last: Unit | None) -> bool:
+    """Whether what the caller got is what a `return` gave: a decorator could have changed it."""
+    return last is not None and last.kind == RETURN and outline.first == outline.start
+
+
+def _returned(group: Group) -> Spec | None:
+    outputs = [one.call.output for one in group.every]
+    known = [spec for spec in outputs if spec is not None]
+    return merged(known) if len(known) == len(outputs) else None
 
 
 def _recorded(trace: Trace) -> list[Call]:
@@ -125,17 +146,33 @@ def _function(lines: Pass, call: Call) -> tuple[object, ...]:
     return lines.file, lines.first, lines.name, call.root, place
 
 
-def _outline(text: Text, seen: Pass, all_seen: Sequence[Pass]) -> tuple[Layout, str | None]:
-    """The statements of a function, or its bare lines and why there is no more."""
-    problem = text.problem
-    if problem is None:
-        tree = parse(text.lines)
-        function = None if isinstance(tree, str) else function_at(tree, seen.first, seen.name)
-        if function is not None:
-            return layout(function, text.lines), None
-        problem = tree if isinstance(tree, str) else f"there is no {seen.name} at line {seen.first}"
-    numbers = [line.number for one in all_seen for line in one.lines]
-    return plain_layout(numbers, seen.first), problem
+class _Texts:
+    """The texts of functions; each file is looked up and parsed once."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._sources = trace.columns.sources
+        self._known: dict[str, tuple[Text, ast.Module | str]] = {}
+
+    def of(self, seen: Pass, every: Sequence[Pass]) -> tuple[Text, Layout]:
+        """The text of the file and the statements of the function; without a text, its bare lines.
+
+        `every`: all that is to be shown of it.
+        """
+        text, tree = self._file(seen.file)
+        if isinstance(tree, ast.Module):
+            function = function_at(tree, seen.first, seen.name)
+            if function is not None:
+                return text, layout(function, text.lines)
+            tree = f"there is no {inert(seen.name)} at line {seen.first}"
+        numbers = [line.number for one in every for line in one.lines]
+        return Text(problem=tree), plain_layout(numbers, seen.first)
+
+    def _file(self, file: str) -> tuple[Text, ast.Module | str]:
+        if file not in self._known:
+            text = find(file, self._sources.get(file))
+            tree = parse(text.lines) if text.problem is None else text.problem
+            self._known[file] = text, tree
+        return self._known[file]
 
 
 def _when(call: Call, steps: dict[int, When]) -> When | None:

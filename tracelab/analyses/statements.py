@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
-ENTRY, SIMPLE, DEF = "entry", "simple", "def"
+ENTRY, SIMPLE, RETURN, DEF = "entry", "simple", "return", "def"
 IF, WHILE, FOR, WITH, TRY, EXCEPT, MATCH, CASE = (
     "if",
     "while",
@@ -193,8 +193,8 @@ def _unit(part: _Part, lines: Sequence[str]) -> tuple[int, int, Unit | None]:
     elif isinstance(part, _SILENT) or (isinstance(part, ast.AnnAssign) and part.value is None):
         return line, column, None
     else:
-        kind = DEF if isinstance(part, _NESTED) else SIMPLE
-        unit = Unit(kind, line, _last(part), again=kind == SIMPLE and _has_comprehension(part))
+        kind = DEF if isinstance(part, _NESTED) else RETURN if isinstance(part, ast.Return) else SIMPLE
+        unit = Unit(kind, line, _last(part), again=kind != DEF and _has_comprehension(part))
     return line, column, unit
 
 

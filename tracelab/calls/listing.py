@@ -46,7 +46,8 @@ class Column:
 
     `label`: `prefill`, `decode 1–5`, `calls 2–4`; empty where there is nothing to tell apart.  `steps`: the
     indices of their steps.  `ended`: return, exception, open, or varied.  `cut`: so many events of lines were
-    not kept.  `last`: the line that ran last in the first call.
+    not kept.  `last`: the statement that ran last in the first call, by its line.  `returned`: what it gave
+    to the caller, where that is a `return` of a function without decorators, which could have changed it.
     """
 
     label: str
@@ -56,6 +57,7 @@ class Column:
     ended: str = "return"
     cut: int = 0
     last: int = 0
+    returned: Spec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def plain(listing: Listing) -> dict[str, Any]:
             "calls": [call.id for call in column.calls],
             "ended": column.ended,
             "cut": column.cut,
+            "last": column.last,
+            "returned": None if column.returned is None else str(column.returned),
         }
         for column in listing.columns
     ]

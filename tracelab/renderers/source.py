@@ -31,6 +31,8 @@ UNREACHED = "·"
 GAP = "  "
 LEAST_NOTES, MOST_NOTES = 20, 0.58
 """Cells for the notes at least, and their share of the width at most where the text needs room too."""
+FITTING = 0.9
+"""What is said of so many lines fits on one row, if there is room; the rest is broken."""
 LISTINGS = 3
 """So many are shown before the others are only named."""
 
@@ -197,10 +199,13 @@ def _sheet(
     if page.width is None:
         return bare._replace(text=longest)
     room = page.width - digits - 3
-    wanted = max([LEAST_NOTES, *(_width(told[at], bare) for at in places)])
-    least = max(room - longest - len(GAP), int(room * MOST_NOTES))
-    said = min(wanted, least if longest else room)
-    return bare._replace(text=min(longest, room - said - len(GAP)) if longest else 0, notes=said)
+    widths = sorted([LEAST_NOTES, *(_width(told[at], bare) for at in places)])
+    wanted = widths[int((len(widths) - 1) * FITTING)]
+    if not longest:
+        return bare._replace(notes=room)
+    said = min(wanted, max(room - longest - len(GAP), int(room * MOST_NOTES)))
+    text = min(longest, room - said - len(GAP))
+    return bare._replace(text=text, notes=room - text - len(GAP))
 
 
 def _width(said: Sequence[Note], sheet: _Sheet) -> int:

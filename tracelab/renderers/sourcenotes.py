@@ -103,7 +103,11 @@ def _name(caller: Call, call: Call) -> str:
 
 
 def _ends(listing: Listing, lines: Sequence[SourceLine]) -> Iterator[Note]:
-    """The exception that left the function at this line."""
+    """What was returned, or the exception that left the function at this line."""
+    ends = [column.returned if column.last == lines[0].number else None for column in listing.columns]
+    if any(spec is not None for spec in ends):
+        values = [NOT_REACHED if spec is None else clean(str(spec)) for spec in ends]
+        yield Note("returned ", _beside(values), "shape")
     left = [
         f"✗ {clean(column.calls[0].error or 'left by an exception')}"
         if column.ended == "exception" and column.last == line.number
