@@ -57,16 +57,18 @@ def start_of(function: Callable[..., Any]) -> int:
 
 
 def told(function: Callable[..., Any], *runs: Callable[[], Any], column: int = 0) -> list[str]:
-    """One line for each line of which something is known: `3 ×2 True x=f32[1]`, counted from the first."""
+    """What is known of each line, counted from the first: `3 ×2 True x=f32[1]`, `4 -` where it never ran.
+
+    Lines that ran once, and of which nothing else is known, are left out.
+    """
     listing = listed(function, *runs)
-    first = start_of(function)
-    return [
-        _said(line, line.number - first) for line in listing.columns[column].lines if line.reached is not None
-    ]
+    lines = [line for line in listing.columns[column].lines if line.reached is not None]
+    found = [(line.number - start_of(function), _said(line)) for line in lines]
+    return [f"{number} {words}" for number, words in found if words != "×1"]
 
 
-def _said(line: SourceLine, number: int) -> str:
-    words = [str(number), f"×{line.hits}" if line.reached else "-"]
+def _said(line: SourceLine) -> str:
+    words = [f"×{line.hits}" if line.reached else "-"]
     if line.condition is not None:
         words.append(str(line.condition))
     return " ".join([*words, *(f"{name}={spec}" for name, spec in line.bound.items())])

@@ -8,7 +8,7 @@ The interpreter tells lines, a reader thinks in statements.  `units` cuts the te
 
 A line that belongs to none (a comment, an empty line, a docstring, `else:`) never runs by itself.
 
-Gotchas: the line of a function is that of its first decorator.  `elif` is an `if` inside the `else`.  Where
+A lambda is all head.  Gotchas: the line of a function is that of its first decorator.  `elif` is an `if` inside the `else`.  Where
 two statements share a line the first one has it.
 """
 
@@ -110,9 +110,7 @@ def function_at(tree: ast.Module, first: int, name: str) -> Function | None:
 def layout(function: Function, lines: Sequence[str]) -> Layout:
     """The units of a function; `lines` is the text of the whole file."""
     if isinstance(function, ast.Lambda):
-        last = function.end_lineno or function.lineno
-        units = [Unit(ENTRY, function.lineno, function.lineno), Unit(SIMPLE, function.lineno, last)]
-        return _numbered(function, units, range(0))
+        return _numbered(function, [Unit(ENTRY, function.lineno, _last(function))], range(0))
     body = function.body
     ends = [function.lineno, *map(_last, [*_arguments(function.args), function.returns])]
     head = Unit(ENTRY, _first(function), _closed(max(ends), _first(body[0]), lines))
