@@ -189,8 +189,8 @@ def _nothing(
     trace: Trace, recorded: Sequence[Call], pattern: str | None, path: str | None, step: int | None
 ) -> str:
     """One line: what was looked for, and what there is or how to record it."""
-    asked = "" if pattern is None else f" of {inert(pattern)!r}"
-    asked += "" if path is None else f" at {inert(path)!r}"
+    asked = "" if pattern is None else f" of '{inert(pattern)}'"
+    asked += "" if path is None else f" at '{inert(path)}'"
     asked += "" if step is None else f" in step {step}"
     names = list(dict.fromkeys(inert(call.name) for call in recorded))
     if names:

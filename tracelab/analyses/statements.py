@@ -8,8 +8,8 @@ The interpreter tells lines, a reader thinks in statements.  `units` cuts the te
 
 A line that belongs to none (a comment, an empty line, a docstring, `else:`) never runs by itself.
 
-A lambda is all head.  Gotchas: the line of a function is that of its first decorator.  `elif` is an `if` inside the `else`.  Where
-two statements share a line the first one has it.
+Gotchas: the line of a function is that of its first decorator.  `elif` is an `if` inside the `else`.  Where
+two statements share a line the first one has it.  A lambda is all head.
 """
 
 from __future__ import annotations
@@ -188,7 +188,9 @@ def _unit(part: _Part, lines: Sequence[str]) -> tuple[int, int, Unit | None]:
         unit = _head(MATCH, line, [part.subject], [], lines)
     elif isinstance(part, _TRIES):
         unit = Unit(TRY, line, line)
-    elif isinstance(part, _SILENT) or (isinstance(part, ast.AnnAssign) and part.value is None):
+    elif isinstance(part, _SILENT) or (
+        isinstance(part, ast.AnnAssign) and part.value is None and part.simple
+    ):
         return line, column, None
     else:
         kind = DEF if isinstance(part, _NESTED) else RETURN if isinstance(part, ast.Return) else SIMPLE

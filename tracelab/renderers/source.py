@@ -31,8 +31,8 @@ UNREACHED = "·"
 GAP = "  "
 LEAST_NOTES, MOST_NOTES = 20, 0.58
 """Cells for the notes at least, and their share of the width at most where the text needs room too."""
-FITTING = 0.9
-"""What is said of so many lines fits on one row, if there is room; the rest is broken."""
+DIGITS = 7
+"""The number of a line is no longer in any file that is read."""
 LISTINGS = 3
 """So many are shown before the others are only named."""
 
@@ -101,7 +101,7 @@ def rows(listing: Listing, page: Page, all: bool = False) -> Iterator[Row]:
                 yield from sheet.rows("", Piece(indent + words, "note"), [])
             continue
         line = listing.lines[one]
-        number = f"{line.number:>{sheet.digits}} {' ' if ran[one] else UNREACHED}"
+        number = f"{sheet.number(line.number)} {' ' if ran[one] else UNREACHED}"
         source = (listing.file, line.number)
         yield from sheet.rows(
             number, Piece(sheet.words(line.text), "" if ran[one] else "note", source), told[one]
@@ -121,6 +121,10 @@ class _Sheet(NamedTuple):
     def sign(self, text: str) -> str:
         """`text` in the letters that can be written."""
         return to_ascii(text.replace(UNREACHED, "-")) if self.page.ascii else text
+
+    def number(self, number: int) -> str:
+        """The number of a line; a file may say anything."""
+        return self.page.shorten(str(number), self.digits).rjust(self.digits)
 
     def indent(self, text: str) -> int:
         """By how much a line is indented, as it is shown."""
@@ -152,16 +156,20 @@ class _Sheet(NamedTuple):
         row: list[Piece] = []
         used = 0
         for note in said:
-            for words in self._broken(note):
-                size = cell_len(words)
-                if row and self.notes is not None and used + len(GAP) + size > self.notes:
-                    yield row
-                    row, used = [], 0
-                if row:
-                    row.append(Piece(GAP, ""))
-                    used += len(GAP)
-                used += size
-                row.append(Piece(words, note.style))
+            *above, words = self._broken(note)
+            size = cell_len(words)
+            if row and (above or (self.notes is not None and used + size > self.notes)):
+                yield row
+                row, used = [], 0
+            for part in above:
+                yield [Piece(part, note.style)]
+            if row:
+                row.append(Piece(GAP, ""))
+            used += size + len(GAP)
+            row.append(Piece(words, note.style))
+            if above:
+                yield row
+                row, used = [], 0
         if row:
             yield row
 
@@ -182,28 +190,29 @@ class _Sheet(NamedTuple):
         yield self._cut(words, self.notes)
 
     def _cut(self, text: str, room: int) -> str:
+        """The beginning of a text that is too long."""
         if cell_len(text) <= room:
             return text
         dots = self.sign("…")
-        return chop_cells(text, max(room - len(dots), 1))[0] + dots
+        return (chop_cells(text, room - len(dots))[0] if room > len(dots) else "") + dots[: max(room, 0)]
 
 
 def _sheet(
     listing: Listing, page: Page, told: Sequence[Sequence[Note]], chosen: Sequence[int | Fold]
 ) -> _Sheet:
     first = listing.lines[0].text.expandtabs(4) if listing.lines else ""
-    digits = len(str(max([0, *(line.number for line in listing.lines)])))
+    digits = min(max([1, *(len(str(line.number)) for line in listing.lines)]), DIGITS)
     bare = _Sheet(page, digits, 0, None, len(first) - len(first.lstrip()))
     places = [at for at in chosen if not isinstance(at, Fold) and told[at]]
     longest = max([0, *(cell_len(bare.sign(bare.words(listing.lines[at].text))) for at in places)])
     if page.width is None:
         return bare._replace(text=longest)
     room = page.width - digits - 3
-    widths = sorted([LEAST_NOTES, *(_width(told[at], bare) for at in places)])
-    wanted = widths[int((len(widths) - 1) * FITTING)]
     if not longest:
         return bare._replace(notes=room)
-    said = min(wanted, max(room - longest - len(GAP), int(room * MOST_NOTES)))
+    most = max(room - longest - len(GAP), int(room * MOST_NOTES))
+    widths = [_width(told[at], bare) for at in places]
+    said = max([min(LEAST_NOTES, most), *(width for width in widths if width <= most)])
     text = min(longest, room - said - len(GAP))
     return bare._replace(text=text, notes=room - text - len(GAP))
 
