@@ -6,7 +6,8 @@
                                                         -> q_proj #17 | #131
     328 ·     key_states = past_key_values.layers[se…
 
-Lines are cut at the width, never wrapped; one of which nothing is said may use the whole width.  What was
+Lines are cut at the width, never wrapped; one of which nothing is said may use the whole width, and so may
+one that made recorded calls: what is said of it stands below.  What was
 never reached is dim, and has a sign for where there is no colour.  `sourcefolds` says which lines are shown,
 `sourcenotes` what is said of each.
 """
@@ -25,11 +26,11 @@ from .guest import Console, ConsoleOptions, RenderResult, cell_len, chop_cells
 from .layout import DEFAULT_WIDTH, Page, Piece, Row
 from .screen import Screen, plain, styled
 from .sourcefolds import Fold, reached, shown
-from .sourcenotes import BETWEEN, Note, notes
+from .sourcenotes import BETWEEN, CALLS, Note, notes
 
 UNREACHED = "·"
 GAP = "  "
-LEAST_NOTES, MOST_NOTES = 20, 0.58
+LEAST_NOTES, MOST_NOTES = 20, 0.62
 """Cells for the notes at least, and their share of the width at most where the text needs room too."""
 DIGITS = 7
 """The number of a line is no longer in any file that is read."""
@@ -141,10 +142,12 @@ class _Sheet(NamedTuple):
         gutter = Piece(self.sign(number.ljust(self.digits + 3)), "guide", words.source)
         line = self.sign(words.text)
         packed = list(self._packed(said))
-        if not packed:
-            room = None if self.page.width is None else self.page.width - len(gutter.text)
+        room = None if self.page.width is None else self.page.width - cell_len(gutter.text)
+        calls = any(note.style == CALLS for note in said)
+        if not packed or (calls and cell_len(line) > self.text):
+            # Nothing stands beside it: a line may be as long as the page.
             yield [gutter, words._replace(text=line if room is None else self._cut(line, room), source=None)]
-            return
+            gutter, line = Piece(" " * len(gutter.text), ""), ""
         for at, some in enumerate(packed):
             cut = self._cut(line, self.text) if at == 0 else ""
             start = gutter if at == 0 else Piece(" " * len(gutter.text), "")
@@ -211,7 +214,7 @@ def _sheet(
     if not longest:
         return bare._replace(notes=room)
     most = max(room - longest - len(GAP), int(room * MOST_NOTES))
-    widths = [_width(told[at], bare) for at in places]
+    widths = [_width(some, bare) for at in places for some in (told[at], *([note] for note in told[at]))]
     said = max([min(LEAST_NOTES, most), *(width for width in widths if width <= most)])
     text = min(longest, room - said - len(GAP))
     return bare._replace(text=text, notes=room - text - len(GAP))

@@ -1,8 +1,7 @@
 """Which lines of a listing are shown, and what stands for the others.
 
-Empty lines and comments of several lines go: the numbers of the lines tell it.  A docstring, a longer run of
-lines that were not reached and the further lines of a long statement become one line each: `… 12 lines not
-reached`.
+Empty lines, comments of several lines and the further lines of a statement go: the numbers of the lines tell
+it.  A docstring, or a longer run of lines that were not reached, becomes one line: `… 12 lines not reached`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ WORDS = {
     "documentation": "lines of documentation",
     "comment": "",
     "not reached": "lines not reached",
-    "more": "more lines",
+    "more": "",
 }
 
 
@@ -32,7 +31,7 @@ class Fold:
     kind: str
 
     def __str__(self) -> str:
-        """What stands for them; nothing for comments."""
+        """What stands for them; nothing where the numbers of the lines are enough."""
         return WORDS[self.kind] and f"… {self.stop - self.start} {WORDS[self.kind]}"
 
 

@@ -18,6 +18,8 @@ from .clean import clean
 
 BETWEEN = " | "
 NOT_REACHED = "–"
+CALLS = "path"
+"""The style of the calls that a line made."""
 
 
 class Note(NamedTuple):
@@ -77,10 +79,10 @@ def _calls(listing: Listing, lines: Sequence[SourceLine]) -> Iterator[Note]:
     names = {name for name, _ in made if name}
     if len(names) == 1:
         numbers = [number or NOT_REACHED for _, number in made]
-        yield Note(f"-> {names.pop()} ", _beside(numbers), "path")
+        yield Note(f"-> {names.pop()} ", _beside(numbers), CALLS)
     else:
         words = [f"{name} {number}".strip() or NOT_REACHED for name, number in made]
-        yield Note("-> ", _beside(words), "path")
+        yield Note("-> ", _beside(words), CALLS)
 
 
 def _made(caller: Call, calls: Sequence[Call]) -> tuple[str, str]:
