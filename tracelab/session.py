@@ -20,7 +20,7 @@ from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
 from .lines import choices, watching
-from .recorder import Recorder, active
+from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Session:
         self._given = roots
         self._options = options
         self._file = file
+        self.watchers: Watchers | None = watching(options.get("source"))
         self._entered = False
         self._end: Callable[[], None] = _nothing
         self._again: Callable[[Exception], object] = _nothing
@@ -112,7 +113,7 @@ class Session:
             limit=options["limit"],
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
-            watchers=watching(options.get("source")),
+            watchers=self.watchers,
         )
         running = Running(
             recorder, sites.roots.settle, sites.rank.look, options, sites.heads, sites.lineages.listed

@@ -45,7 +45,8 @@ class Choice:
         names = (site.name, f"{site.defined_in}.{site.function}", site.function)
         places = [site.path] if site.path and site.kind == "module" else []
         files = [site.file, site.file.rpartition("/")[2]] if site.file else []
-        return any(fnmatchcase(name, self.pattern) for name in (*names, *places, *files))
+        # A list: a Ctrl-C that comes while a generator is closed would be lost.
+        return True in [fnmatchcase(name, self.pattern) for name in (*names, *places, *files)]
 
 
 def choices(written: object) -> tuple[Choice, ...]:

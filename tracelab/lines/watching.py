@@ -46,7 +46,7 @@ class Watching:
         fitting = [choice for choice in self._chosen if choice.fits(site)]
         if not fitting or code is None or runs_later(code):
             return None
-        most = None if any(choice.most is None for choice in fitting) else 1
+        most = None if None in [choice.most for choice in fitting] else 1
         return Watched(code, most)
 
     def begin(
