@@ -14,7 +14,7 @@ from tests.source import programs
 from tests.source.listed import listed, told
 from tests.source.tracer import passes_of
 from tracelab.analyses.executions import executions
-from tracelab.analyses.statements import function_at, layout, parse
+from tracelab.analyses.units import function_at, layout, parse
 from tracelab.passes import Line, Pass
 from tracelab.values import ScalarSpec
 

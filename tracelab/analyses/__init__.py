@@ -16,7 +16,7 @@ and what these are made of: `keys` (which subtrees are equal) and `likeness` (wh
 `rows` (the calls that it stands for), `marks` (facts about subtrees), `upwards` (how these are found),
 `selection` and `visible` (what a filter keeps), `shifts` (who moved the labels of a loss), `derived` (the
 facts that these make), `shapes` (one shape text for many calls), `modelcalls` (what a step shows of its model
-call).  Of a listing: `statements` (its text), `executions` (line events as statements), `merging` (one spec
+call).  Of a listing: `units` (its text), `executions` (line events as statements), `merging` (one spec
 for many), `sidebyside` (which calls went alike), `marking` (the finished lines).
 
 Everything works on the columns of the trace, needs no torch, and walks with loops instead of recursion:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..passes import Line, Pass
 from ..values import Spec
-from .statements import ENTRY, EXCEPT, FOR, LOOPS, WITH, Layout, Unit
+from .units import ENTRY, EXCEPT, FOR, LOOPS, WITH, Layout, Unit
 
 Condition = bool | None
 

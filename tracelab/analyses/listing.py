@@ -24,8 +24,8 @@ from .executions import told
 from .marking import marked
 from .merging import merged
 from .sidebyside import Group, Seen, When, alike, fact_of, groups, joined
-from .statements import RETURN, Layout, Unit, function_at, layout, parse, plain_layout
 from .stepwise import folded_paths
+from .units import RETURN, Layout, Unit, function_at, layout, parse, plain_layout
 
 HINT = 'record them with trace(source="WhisperAttention.forward")'
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")

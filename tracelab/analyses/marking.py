@@ -18,7 +18,7 @@ from ..calls.listing import (
 from ..sourcetext import Text
 from ..values import Spec
 from .sidebyside import Fact, Seen
-from .statements import ENTRY, Layout
+from .units import ENTRY, Layout
 
 _NOTHING = Fact(0, None, {})
 

@@ -14,7 +14,7 @@ from types import CodeType
 import pytest
 
 from tests.source import programs
-from tracelab.analyses.statements import Layout, Unit, function_at, layout, parse, plain_layout
+from tracelab.analyses.units import Layout, Unit, function_at, layout, parse, plain_layout
 
 OPTIMIZED = 0x1
 """The flag of the code of a function."""
