@@ -177,7 +177,7 @@ def _text(data: bytes, path: str, certain: bool) -> Text:
     return Text(problem=SOURCELESS) if lines is None else Text(lines, None, path, certain)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=16)
 def _lines(data: bytes) -> tuple[str, ...] | None:
     """The lines of a Python source as the interpreter counts them; None for what is no text."""
     try:

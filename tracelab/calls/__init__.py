@@ -12,6 +12,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     loss      one loss
     head      the head of one model
     listing   the source of one function, with what was seen of its lines
+    why       the way to one call
     tokenrow  one row of a batch, token by token
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .listing import Column, Listing, Listings, SourceLine
     from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
     from .tokenrow import Token, TokenBatch, TokenRow
+    from .why import Given, Hop, Why
 
 __all__ = [
     "ANSWERS",
@@ -57,7 +59,9 @@ __all__ = [
     "Comparison",
     "Difference",
     "Generation",
+    "Given",
     "Head",
+    "Hop",
     "LabelPlace",
     "Listing",
     "Listings",
@@ -70,6 +74,7 @@ __all__ = [
     "TokenBatch",
     "TokenRow",
     "Trace",
+    "Why",
     "bind",
     "is_below",
     "made_by_autograd",
@@ -83,6 +88,7 @@ _ROWS = {
     "head": ("Head",),
     "listing": ("Column", "Listing", "Listings", "SourceLine"),
     "loss": ("BY_CALLER", "BY_INPUTS", "INSIDE", "LabelPlace", "Loss"),
+    "why": ("Given", "Hop", "Why"),
     "tokenrow": ("Token", "TokenBatch", "TokenRow"),
 }
 """What answers are made of is loaded with the first answer: a class of rows takes a millisecond to make."""

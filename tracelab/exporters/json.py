@@ -3,7 +3,7 @@
     {"format": "tracelab", "version": 1,
      "meta": {}, "dropped": 0, "faults": {},
      "sites": [{"kind": "module", "owner": "Linear", "function": "forward", ...}],
-     "places": [["script.py", 5]], "lineages": [...], "sources": {"script.py": "0123456789abcdef"},
+     "places": [["script.py", 5]], "lineages": {...}, "sources": {"script.py": "0123456789abcdef"},
      "errors": ["ValueError"], "threads": ["MainThread"],
      "signatures": [[[0], [["mask", 1]]]],       spec ids by position, then by keyword
      "specs": [["tensor", [1, 4], "int64"]],     see `specs`
@@ -81,7 +81,7 @@ def _described(document: dict[str, Any]) -> Columns:
         threads=_table(document, "threads", text),
     )
     with at("lineages"):
-        columns.lineages = each(items(document.get("lineages", [])), lineages.decode)
+        columns.lineages = lineages.decode_all(document["lineages"]) if "lineages" in document else []
     with at("sources"):
         columns.sources = lineages.decode_sources(document.get("sources", {}))
     with at("sites"):
@@ -108,7 +108,7 @@ def _about(columns: Columns) -> Iterator[tuple[str, object]]:
     yield "places", columns.places
     yield "threads", columns.threads
     if columns.lineages:
-        yield "lineages", [lineages.encode(lineage) for lineage in columns.lineages]
+        yield "lineages", lineages.encode_all(columns.lineages)
     if columns.sources:
         yield "sources", columns.sources
 

@@ -6,7 +6,8 @@
 
 No source is needed and nothing is parsed, so a version of torch or transformers that nobody here has seen
 gives its own lines.  A call begins where the expression that is called begins: a load of the name is the
-callee of a call instruction with the same start, unless something is first looked up in it.
+callee of a call instruction with the same start, unless something is first looked up in it.  A line that
+makes a `partial` of it counts too: so a checkpoint is given what it is to call.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ def calling_lines(code: CodeType, name: str, *, attribute: bool = False) -> tupl
         if step.opname.startswith("CALL"):
             start, end = _span(step)
             ends[start] = max(end, ends.get(start, end))
+    partial = {_span(step)[0][0] for step in steps if step.argval == "partial"}
     found = set()
     for step, after in pairwise(steps):
         start, end = _span(step)
-        if _loads(step, name, attribute) and after.opname not in _FURTHER and ends.get(start, start) >= end:
+        if not _loads(step, name, attribute) or after.opname in _FURTHER:
+            continue
+        if ends.get(start, start) >= end or start[0] in partial:
             found.add(start[0])
     return tuple(sorted(found)[:MOST])
 
@@ -72,7 +76,10 @@ def holder_of(code: CodeType, attribute: str) -> str:
 
 
 def _steps(code: CodeType) -> list[dis.Instruction]:
-    return [step for step in dis.get_instructions(code) if step.opname not in _BETWEEN]
+    try:
+        return [step for step in dis.get_instructions(code) if step.opname not in _BETWEEN]
+    except Exception:  # code that somebody has made or changed; then no line is named
+        return []
 
 
 def _loads(step: dis.Instruction, name: str, attribute: bool) -> bool:

@@ -11,7 +11,7 @@ import weakref
 from types import FunctionType
 from typing import Any
 
-from ..describe import Table, class_name, dict_of_class, home, instance_dict, mro_of
+from ..describe import Table, class_name, dict_of_class, home, instance_dict, is_a, mro_of
 from ..events import Layer, Level, Lineage
 from ..recorder import Target
 from . import layers
@@ -93,7 +93,7 @@ def _attribute(target: Target) -> str:
 def _class_of(target: Target, it: Any) -> type | None:
     """The class whose MRO is walked; none for a plain function."""
     if target.bound:
-        return it if isinstance(it, type) else type(it)
+        return it if is_a(it, type) else type(it)
     return target.holder if isinstance(target.holder, type) else None
 
 

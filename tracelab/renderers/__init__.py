@@ -3,6 +3,7 @@
     tree      the folded call tree
     steps     the table of generation steps
     source    the lines of a function that ran; `sourcefolds` which are shown, `sourcenotes` what they say
+    why       the lines that led to one call, its MRO, its arguments
     picture   the tree as an SVG for a page
 
 and what these share: `theme` (colours), `glyphs` (signs, and their ASCII stand-ins), `clean` (no name acts
