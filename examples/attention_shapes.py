@@ -1,10 +1,10 @@
-"""How q, k and v get their shapes: the lines of `WhisperAttention.forward` that ran, in prefill and in decode.
+"""How q, k and v get their shapes: the lines of Whisper's attention that ran, in prefill and in decode.
 
-Read the first listing from top to bottom; nothing else has to be open.  Hidden states come in as [batch, tokens,
-64 features].  `q_proj` keeps that, `view(hidden_shape)` cuts the 64 features into 4 heads of 16, and
-`transpose(1, 2)` puts the heads before the tokens: q is [1, 4 heads, tokens, 16].  k and v go the same way, and
-`past_key_values.update` puts what earlier steps have left before them: in prefill 4 tokens stay 4, in decode one
-token becomes 5, 6, 7 ...  So one query meets all keys, and nothing old is computed again.
+Read the first listing from top to bottom; nothing else has to be open.  Hidden states come in as [batch,
+tokens, 64 features].  `q_proj` keeps that, `view(hidden_shape)` cuts the 64 features into 4 heads of 16, and
+`transpose(1, 2)` puts the heads before the tokens: q is [1, 4 heads, tokens, 16].  k and v go the same way,
+and `past_key_values.update` puts before them what earlier steps have left: in prefill 4 tokens stay 4, in
+decode one token becomes 5, 6, 7 ...  So one query meets all keys, and nothing old is computed again.
 
 The second listing is the same code as cross-attention.  Its keys and values come from the 50 positions of the
 encoded sound: computed in prefill (`-> k_proj`), and in decode read from the cache, by the branch above.

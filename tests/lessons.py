@@ -271,4 +271,4 @@ TABLES = {
 """How lines of the printed tables begin, up to the time at most; each run of blanks is one."""
 
 GOLDEN = {"attention_shapes": "5.23.0"}
-"""Lessons whose whole text is in tests/golden/lesson_NAME.txt: it shows source of that version of transformers."""
+"""Lessons whose whole text is in tests/golden: it shows the source of that version of transformers."""
