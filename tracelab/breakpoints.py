@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .session import trace
-from .stops import Condition, Place, Stopping
+
+if TYPE_CHECKING:
+    from .stops import Stopping
 
 
 class Breakpoint:
@@ -73,4 +75,6 @@ def breakpoint(
     PYTHONBREAKPOINT says otherwise.  It stands until `.clear()`, `tracelab.reset()` or the end of a `with`.
     Raises SetupError for a pattern, step or condition that cannot be used.
     """
+    from .stops import Condition, Place, Stopping  # brings pdb along
+
     return Breakpoint(Stopping(Place.parse(pattern, step), Condition(when, at_end)))

@@ -19,7 +19,6 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
-from .lines import choices, watching
 from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
@@ -93,7 +92,8 @@ class Session:
         self._given = roots
         self._options = options
         self._file = file
-        self.watchers: Watchers | None = watching(options.get("source"))
+        self.watchers: Watchers | None = None
+        """Who watches the lines of calls, in place of what `source` says."""
         self._entered = False
         self._end: Callable[[], None] = _nothing
         self._again: Callable[[Exception], object] = _nothing
@@ -113,10 +113,10 @@ class Session:
             limit=options["limit"],
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
-            watchers=self.watchers,
+            watchers=self.watchers or _watching(options),
         )
         running = Running(
-            recorder, sites.roots.settle, sites.rank.look, options, sites.heads, sites.lineages.listed
+            recorder, sites.roots.settle, sites.rank.look, _told(options), sites.heads, sites.lineages.listed
         )
         trace = Trace(pull=running.columns)
         # A file that cannot be written is refused before anything is patched.
@@ -162,7 +162,7 @@ def trace(
     times: str = EXACT,
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
-    source: str | Sequence[str] | None = None,
+    source: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] | None = None,
     see_through_compile: bool = False,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
@@ -180,7 +180,8 @@ def trace(
         `{rank}` in the name becomes its rank (0 where there is only one process).
     limit: number of calls kept; what is over it is counted as dropped.
     source: of which callees the lines are kept, with the names that each line bound: patterns of
-        `Owner.function`, of paths or of files, with `@first` for the first call of each.  See `trace.source`.
+        `Owner.function`, of paths or of files, with `@first` for the first call of each, or a hunter
+        predicate.  See `trace.source`.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
         that the calls in it are seen; without it a call that runs compiled code says so.
 
@@ -196,7 +197,9 @@ def trace(
         "see_through_compile": bool(see_through_compile),
     }
     if source is not None:
-        options["source"] = [str(choice) for choice in choices(source)]
+        from .lines import choices  # most recordings do without
+
+        options["source"] = choices(source)
     target = None if file is None else os.fsdecode(file)
     _refuse_impossible(options, target)
     for given in roots:
@@ -223,6 +226,20 @@ def _refuse_impossible(options: dict[str, Any], file: str | None) -> None:
         raise SetupError("shapes=False looks at no value, so source= has no use")
     if file is not None and not file.lower().endswith(".jsonl"):
         raise SetupError(f"file={file!r} is not possible; a stream goes to a file that ends in .jsonl")
+
+
+def _watching(options: dict[str, Any]) -> Watchers | None:
+    """Who watches the lines that were asked for."""
+    if not options.get("source"):
+        return None
+    from .lines import watching
+
+    return watching(options["source"])
+
+
+def _told(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as a reader gets them: plain values."""
+    return {name: list(map(str, value)) if name == "source" else value for name, value in options.items()}
 
 
 def reset() -> None:

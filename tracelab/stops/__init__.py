@@ -8,7 +8,9 @@ stopping    what a recorder asks, for all breakpoints of one recording
 """
 
 from .condition import Condition
+from .debugger import post_mortem
 from .place import Place
+from .report import failed_call
 from .stopping import Stopping
 
-__all__ = ["Condition", "Place", "Stopping"]
+__all__ = ["Condition", "Place", "Stopping", "failed_call", "post_mortem"]

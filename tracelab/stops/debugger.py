@@ -51,10 +51,8 @@ class Debugger(pdb.Pdb):
     def dispatch_call(self, frame: FrameType, arg: Any) -> Any:
         """What our own code calls is stepped over, unless a wrapper calls the host's function."""
         above = frame.f_back
-        if above is not None and not is_ours(above.f_code):
-            if str(above.f_globals.get("__name__")).startswith("tracelab."):
-                return None
-        return super().dispatch_call(frame, arg)
+        home = "" if above is None or is_ours(above.f_code) else str(above.f_globals.get("__name__"))
+        return None if home.startswith("tracelab.") else super().dispatch_call(frame, arg)
 
     def get_stack(self, f: Any, t: Any) -> Any:
         """The frames around, without those of our wrappers."""

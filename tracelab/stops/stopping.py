@@ -67,7 +67,7 @@ class Stopping:
             return self._is_at_step(site)
 
         def stop(frame: FrameType, traceback: TracebackType | None) -> None:
-            self._enter(site, frame, traceback, self.condition.at_end)
+            self._enter(site, frame, traceback)
 
         watch = Stop(code, number, self.condition, may, stop, fault)
         self._gate.open(watch)
@@ -109,13 +109,21 @@ class Stopping:
                 return call
         return None
 
-    def _enter(self, site: Site, frame: FrameType, traceback: TracebackType | None, ending: bool) -> None:
-        call, trace = self._call(site), self.trace
+    def _enter(self, site: Site, frame: FrameType, traceback: TracebackType | None) -> None:
+        def call() -> str:
+            return self._safely(lambda: here(self._call(site), self.place, traceback is not None))
 
-        def said() -> str:
-            return here(call, self.place, traceback is not None)
+        def tree() -> str:
+            return self._safely(lambda: str(self.trace))
 
         if traceback is None:
-            enter(frame, lambda: str(trace), said, ending=ending)
+            enter(frame, tree, call, ending=self.condition.at_end)
         elif chosen() is not None:
-            post_mortem(traceback, lambda: str(trace), said)
+            post_mortem(traceback, tree, call)
+
+    def _safely(self, say: Callable[[], str]) -> str:
+        """A text, or why there is none: a fault of ours must not come out in the host's function."""
+        try:
+            return say()
+        except Exception as error:
+            return f"tracelab: this cannot be told: {type(error).__name__}"
