@@ -83,7 +83,7 @@ def look(trace: Trace) -> str:
         values = {name: str(spec) for name, spec in one.inputs.items()}
         family = (one.parent, one.children, one.ancestors)
         seen.append(repr((answers, times, values, str(one.output), family)))
-    return "\n".join(seen)
+    return "\n".join([*seen, str(trace.source())])
 
 
 # --- generated ---------------------------------------------------------------------------------------
