@@ -27,7 +27,7 @@ FLOORS = (
     {"packing"},
     {"calls", "patching", "arrivals", "describe", "sourcetext"},
     {"recorder", "fold", "query", "lines"},
-    {"instruments", "analyses", "exporters", "running", "stops"},
+    {"instruments", "analyses", "exporters", "running", "stops", "options"},
     {"renderers", "session", "script", "demo"},
     {"tokenline", "breakpoints"},
     {"__init__", "cli", "pytest_plugin"},

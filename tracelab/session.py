@@ -19,6 +19,7 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
+from .options import EXACT, SUMMARY, refuse_impossible, told, watching_for
 from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from .exporters.stream.writer import Stream
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-EXACT, SUMMARY = "exact", "summary"
 
 _NOBODY = 2
 """References to a session that nobody holds but the call that enters it: `trace().__enter__()`, where only
@@ -113,10 +111,10 @@ class Session:
             limit=options["limit"],
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
-            watchers=self.watchers or _watching(options),
+            watchers=self.watchers or watching_for(options),
         )
         running = Running(
-            recorder, sites.roots.settle, sites.rank.look, _told(options), sites.heads, sites.lineages.listed
+            recorder, sites.roots.settle, sites.rank.look, told(options), sites.heads, sites.lineages.listed
         )
         trace = Trace(pull=running.columns)
         # A file that cannot be written is refused before anything is patched.
@@ -201,45 +199,10 @@ def trace(
 
         options["source"] = choices(source)
     target = None if file is None else os.fsdecode(file)
-    _refuse_impossible(options, target)
+    refuse_impossible(options, target)
     for given in roots:
         followed(given)  # refused here, where the user wrote it; looked up again on entry
     return Session(roots, options, target)
-
-
-def _refuse_impossible(options: dict[str, Any], file: str | None) -> None:
-    """SetupError for the first option that cannot be used."""
-    depth, limit, times = options["depth"], options["limit"], options["times"]
-    if depth is not None and (type(depth) is not int or depth < 1):
-        raise SetupError(
-            f"depth={depth!r} is not possible; it is a number of levels from 1 on, or None for all"
-        )
-    if type(limit) is not int or limit < 0:
-        raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
-    if times not in (EXACT, SUMMARY):
-        raise SetupError(f"times={times!r} is not possible; it is {EXACT!r} or {SUMMARY!r}")
-    if not options["shapes"] and (options["values"] or options["stats"]):
-        raise SetupError(
-            "shapes=False keeps nothing of any argument, so values=True and stats=True have no use"
-        )
-    if not options["shapes"] and "source" in options:
-        raise SetupError("shapes=False looks at no value, so source= has no use")
-    if file is not None and not file.lower().endswith(".jsonl"):
-        raise SetupError(f"file={file!r} is not possible; a stream goes to a file that ends in .jsonl")
-
-
-def _watching(options: dict[str, Any]) -> Watchers | None:
-    """Who watches the lines that were asked for."""
-    if not options.get("source"):
-        return None
-    from .lines import watching
-
-    return watching(options["source"])
-
-
-def _told(options: dict[str, Any]) -> dict[str, Any]:
-    """The options as a reader gets them: plain values."""
-    return {name: list(map(str, value)) if name == "source" else value for name, value in options.items()}
 
 
 def reset() -> None:

@@ -2,8 +2,8 @@
 
 A choice is written as patterns: `WhisperAttention.forward` (owner, or the class that defines it, and
 function, as in `find`), `model.decoder.layers.*.self_attn` (path), `modeling_whisper.py` (file); `*` stands
-for anything.  `@first` behind one of them: only the first call of each callee.  In place of a pattern there may
-be a hunter predicate, which is asked about each line of each recorded call, see `hunting`.
+for anything.  `@first` behind one of them: only the first call of each callee.  In place of a pattern there
+may be a hunter predicate, which is asked about each line of each recorded call, see `hunting`.
 """
 
 from __future__ import annotations
