@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,13 @@ def test_what_is_asked_for() -> None:
     (second,) = trace.source(path="model.layers.1.*")
     assert second.place == "model.layers.1.attn"
     assert len(second.calls) == 4
+
+
+def test_a_pattern_may_be_a_place_or_a_file() -> None:
+    trace = generated()  # the sites stand in /site-packages/lib/modeling.py
+    assert trace.source("model.layers.1.attn")[0].place == "model.layers.1.attn"
+    assert len(trace.source("modeling.py")) == len(trace.source("*/lib/*.py")) == 1
+    assert not trace.source("model.py")
 
 
 def test_what_is_not_there_is_one_line_that_says_what_is() -> None:
@@ -224,6 +232,20 @@ def test_a_pass_of_no_lines(tmp_path: Path) -> None:
     trace = build(call("Net.forward", facts={"lines": Pass("gone.py", 3, "f", ())}))
     trace.save(tmp_path / "run.json")
     assert "no text: not installed here" in str(tracelab.load(tmp_path / "run.json").source())
+
+
+def test_where_lines_are_missing_nothing_is_said_of_the_others() -> None:
+    # A limit, or a predicate that chose some lines: here the first three events of eleven.
+    seen = lines(5, 0)
+    listing = one(trace_of(node(replace(seen, lines=seen.lines[:3], cut=8))))
+    assert listing.line(DEF + 13).reached is True
+    assert (listing.line(DEF + 13).hits, listing.line(DEF + 13).condition) == ("≥1", None)
+    assert listing.line(DEF + 18).reached is None  # `if cache is not None`
+    text = str(listing)
+    assert "incomplete: 8 more line events not kept" in text
+    assert f"{DEF + 18} ?     if cache is not None:\n" in text
+    assert "not reached" not in text
+    assert "True" not in text and "False" not in text
 
 
 def test_listings_need_no_torch(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def source(
     recorded = _recorded(trace)
     wanted = recorded
     if pattern is not None:
-        wanted = [call for call in wanted if matches(call.site, pattern)]
+        wanted = [call for call in wanted if _fits(call, pattern)]
     if path is not None:
         wanted = [call for call in wanted if call.path is not None and fnmatchcase(call.path, path)]
     if step is not None:
@@ -46,6 +46,13 @@ def source(
     if not wanted:
         return Listings((), _nothing(trace, recorded, pattern, path, step))
     return Listings(listings(trace, wanted))
+
+
+def _fits(call: Call, pattern: str) -> bool:
+    """Whether a call matches by name, by its place in the model or by its file, as where it was recorded."""
+    path, file = call.path, call.file
+    places = [*([path] if path else []), *([file, file.rpartition("/")[2]] if file else [])]
+    return matches(call.site, pattern) or any(fnmatchcase(place, pattern) for place in places)
 
 
 def of_call(trace: Trace, number: int) -> Listings:
@@ -73,7 +80,7 @@ def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
         objects: dict[str, list[Seen]] = {}
         for call in some:
             lines = _lines_of(trace, call)
-            facts = {unit: fact_of(one) for unit, one in told(lines, outline).items()}
+            facts = {unit: fact_of(one, not lines.cut) for unit, one in told(lines, outline).items()}
             objects.setdefault(call.path or "", []).append(Seen(call, lines, _when(call, steps), facts))
         for paths in alike(objects):
             made = groups([objects[path] for path in paths])
@@ -98,13 +105,14 @@ def _column(group: Group, outline: Layout, text: Text) -> Column:
     ends = {one.lines.ended for one in group.every}
     ended = ends.pop() if len(ends) == 1 else "varied"
     last = _last(outline, group.first[0].lines)
+    cut = sum(one.lines.cut for one in group.every)
     return Column(
         label=group.label,
         calls=tuple([one.call for one in group.every]),
-        lines=marked(outline, text, joined(group), group.first[0]),
+        lines=marked(outline, text, joined(group), group.first[0], not cut),
         steps=tuple(dict.fromkeys(one.when.index for one in group.first if one.when is not None)),
         ended=ended,
-        cut=sum(one.lines.cut for one in group.every),
+        cut=cut,
         last=0 if last is None else last.first,
         returned=_returned(group) if _gives_back(outline, last) and ended == "return" else None,
     )

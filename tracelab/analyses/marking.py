@@ -23,8 +23,13 @@ from .units import ENTRY, Layout
 _NOTHING = Fact(0, None, {})
 
 
-def marked(layout: Layout, text: Text, facts: Mapping[int, Fact], seen: Seen) -> tuple[SourceLine, ...]:
-    """Every line of a function; where there is no text, those that ran."""
+def marked(
+    layout: Layout, text: Text, facts: Mapping[int, Fact], seen: Seen, whole: bool
+) -> tuple[SourceLine, ...]:
+    """Every line of a function; where there is no text, those that ran.
+
+    `seen`: the call whose own calls are told.  `whole`: all lines were kept, so others did not run.
+    """
     made = _calls(seen)
     bound = _parameters(layout, facts)
     numbers = range(layout.first, layout.last + 1) if text.lines else sorted(layout.at)
@@ -42,7 +47,7 @@ def marked(layout: Layout, text: Text, facts: Mapping[int, Fact], seen: Seen) ->
                 text=words,
                 role=role,
                 hits=fact.hits,
-                reached=None if unit is None else unit in facts,
+                reached=None if unit is None else unit in facts or (False if whole else None),
                 bound=names,
                 condition=fact.condition if begins else None,
                 calls=made.get(number, ()),

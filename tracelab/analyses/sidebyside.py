@@ -64,7 +64,7 @@ class Seen:
             )
             for unit, fact in sorted(self.facts.items())
         ]
-        return tuple(units), self.lines.ended, self.when and self.when.phase
+        return tuple(units), self.lines.ended, not self.lines.cut, self.when and self.when.phase
 
     def sizes(self, caches: bool = True) -> tuple[object, ...]:
         """What may be in progression from call to call; `caches`: with the lengths of caches."""
@@ -87,12 +87,13 @@ class Group:
     label: str = ""
 
 
-def fact_of(told: Told) -> Fact:
-    """What one call says of a unit."""
-    condition = told.led[0] if told.led else None
-    if len(set(told.led)) > 1:
-        return Fact(told.hits, VARIED, {name: merged(specs) for name, specs in told.bound.items()})
-    return Fact(told.hits, condition, {name: merged(specs) for name, specs in told.bound.items()})
+def fact_of(told: Told, whole: bool) -> Fact:
+    """What one call says of a unit.  `whole`: all lines were kept; else there may have been more."""
+    bound = {name: merged(specs) for name, specs in told.bound.items()}
+    if not whole:
+        return Fact(f"≥{told.hits}", None, bound)
+    ways = set(told.led)
+    return Fact(told.hits, VARIED if len(ways) > 1 else next(iter(ways), None), bound)
 
 
 def joined(group: Group) -> dict[int, Fact]:

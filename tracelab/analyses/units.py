@@ -33,8 +33,6 @@ IF, WHILE, FOR, WITH, TRY, EXCEPT, MATCH, CASE = (
     "case",
 )
 
-TESTS = frozenset({IF, WHILE, EXCEPT, CASE})
-"""Heads that ask something."""
 LOOPS = frozenset({WHILE, FOR})
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
@@ -75,7 +73,7 @@ class Layout:
     """The units of a function in the order of their lines.
 
     `start`: the line of the `def`, below its decorators.  `parameters`: the line of each.
-    `documentation`: the lines of its docstring.  `column`: how far it is indented.
+    `documentation`: the lines of its docstring.
     """
 
     first: int
@@ -84,7 +82,6 @@ class Layout:
     units: tuple[Unit, ...]
     parameters: dict[str, int] = field(default_factory=dict)
     documentation: range = range(0)
-    column: int = 0
     at: dict[int, int] = field(default_factory=dict)
     """The number of the unit that a line belongs to."""
 
@@ -142,7 +139,6 @@ def _numbered(function: Function, units: list[Unit], documentation: range) -> La
         units=tuple(units),
         parameters={one.arg: one.lineno for one in known},
         documentation=documentation,
-        column=function.col_offset if not isinstance(function, ast.Lambda) else 0,
         at=at,
     )
 

@@ -24,8 +24,9 @@ class SourceLine:
 
     `role`: signature, statement, continued (a further line of a statement), comment, empty, documentation or
     word (`else:`).  `hits`: how often its statement ran; of a loop, how often its body was entered; a text
-    (`4…8`, `varied`) where the calls of a column differ.  `reached`: False for a statement that never ran,
-    None for a line that never runs by itself (a comment, `else:`).  `bound`: what each name held after the
+    (`4…8`, `varied`, `≥9`) where the calls of a column differ, or not all lines were kept.  `reached`: False
+    for a statement that never ran, None for a line that never runs by itself (a comment, `else:`), or where
+    that is not known.  `bound`: what each name held after the
     line; sizes that differ in a loop, or over the calls of a column, are texts: `f32[1,4…8]`.  `condition`:
     which way a test went.  `calls`: the recorded calls that the line made, in the first call of a column.
     """

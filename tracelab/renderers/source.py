@@ -29,6 +29,8 @@ from .sourcefolds import Fold, reached, shown
 from .sourcenotes import BETWEEN, CALLS, Note, notes
 
 UNREACHED = "·"
+SIGNS = {True: " ", False: UNREACHED, None: "?"}
+"""Whether a line was reached; None: not known."""
 GAP = "  "
 LEAST_NOTES, MOST_NOTES = 20, 0.62
 """Cells for the notes at least, and their share of the width at most where the text needs room too."""
@@ -102,11 +104,9 @@ def rows(listing: Listing, page: Page, all: bool = False) -> Iterator[Row]:
                 yield from sheet.rows("", Piece(indent + words, "note"), [])
             continue
         line = listing.lines[one]
-        number = f"{sheet.number(line.number)} {' ' if ran[one] else UNREACHED}"
-        source = (listing.file, line.number)
-        yield from sheet.rows(
-            number, Piece(sheet.words(line.text), "" if ran[one] else "note", source), told[one]
-        )
+        number = f"{sheet.number(line.number)} {SIGNS[ran[one]]}"
+        text = Piece(sheet.words(line.text), "" if ran[one] else "note", (listing.file, line.number))
+        yield from sheet.rows(number, text, told[one])
     yield from _footer(listing, page, chosen)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..calls.listing import COMMENT, CONTINUED, DOCUMENTATION, EMPTY, STATEMENT, WORD, Listing
+from ..calls.listing import COMMENT, CONTINUED, DOCUMENTATION, EMPTY, SIGNATURE, STATEMENT, WORD, Listing
 
 LEAST = {"documentation": 2, "comment": 2, "not reached": 4, "more": 2}
 """From so many lines on they are folded."""
@@ -49,15 +49,19 @@ def shown(listing: Listing, noted: Callable[[int], bool], all: bool = False) -> 
             yield Fold(places[0], places[0] + len(places), kind)
 
 
-def reached(listing: Listing) -> list[bool]:
-    """For each position whether it ran in any column; what never runs by itself is like what comes next."""
-    found = []
-    following = True
+def reached(listing: Listing) -> list[bool | None]:
+    """For each position whether it ran in any column, None where that is not known.
+
+    What never runs by itself is like the statement that comes next.
+    """
+    found: list[bool | None] = []
+    following: bool | None = True
     for at in range(len(listing.lines) - 1, -1, -1):
-        states = [column.lines[at].reached for column in listing.columns]
-        if states[0] is not None:
-            following = any(states)
-        found.append(following or listing.lines[at].role == DOCUMENTATION)
+        role = listing.lines[at].role
+        if role in (SIGNATURE, STATEMENT, CONTINUED):
+            states = [column.lines[at].reached for column in listing.columns]
+            following = True if any(states) else None if None in states else False
+        found.append(True if role == DOCUMENTATION else following)
     return found[::-1]
 
 
@@ -70,7 +74,7 @@ def _kinds(listing: Listing, noted: Callable[[int], bool]) -> Sequence[str]:
             kind = found[-1] if found else ""
         elif line.role == DOCUMENTATION:
             kind = "documentation"
-        elif not ran[at] and line.role in (STATEMENT, CONTINUED, COMMENT, WORD):
+        elif ran[at] is False and line.role in (STATEMENT, CONTINUED, COMMENT, WORD):
             kind = "not reached"
         elif line.role == COMMENT:
             kind = "comment"

@@ -17,7 +17,8 @@ from ..calls.listing import CONTINUED, Listing, SourceLine
 from .clean import clean
 
 BETWEEN = " | "
-NOT_REACHED = "–"
+NOT_REACHED, UNKNOWN = "–", "?"
+ONCE = (1, "≥1")
 CALLS = "path"
 """The style of the calls that a line made."""
 
@@ -46,8 +47,9 @@ def _hits(lines: Sequence[SourceLine], told: bool) -> Iterator[Note]:
     """How often the line ran, where that is not once; and whether only some columns reached it."""
     if lines[0].role == CONTINUED or not any(line.reached for line in lines):
         return
-    counts = [f"×{line.hits}" if line.reached else NOT_REACHED for line in lines]
-    if any(line.reached and line.hits != 1 for line in lines) or (len(set(counts)) > 1 and not told):
+    counts = [f"×{line.hits}" if line.reached else _away(line) for line in lines]
+    often = any(line.reached and line.hits not in ONCE for line in lines)
+    if often or (len(set(counts)) > 1 and not told):
         yield Note("", _beside(counts), "count")
 
 
@@ -61,13 +63,18 @@ def _condition(lines: Sequence[SourceLine]) -> Iterator[Note]:
 
 def _way(line: SourceLine) -> str:
     if line.condition is None:
-        return "?" if line.reached else NOT_REACHED
+        return UNKNOWN if line.reached else _away(line)
     return str(line.condition)
+
+
+def _away(line: SourceLine) -> str:
+    """What stands for a column that did not reach a line."""
+    return UNKNOWN if line.reached is None else NOT_REACHED
 
 
 def _bound(lines: Sequence[SourceLine]) -> Iterator[Note]:
     for name in dict.fromkeys(name for line in lines for name in line.bound):
-        values = [clean(str(line.bound[name])) if name in line.bound else NOT_REACHED for line in lines]
+        values = [clean(str(line.bound[name])) if name in line.bound else _away(line) for line in lines]
         yield Note(f"{clean(name)} ", _beside(values), "shape")
 
 
