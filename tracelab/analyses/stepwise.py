@@ -87,6 +87,11 @@ def _calls(step: Step) -> dict[Key, list[Call]]:
     return found
 
 
+def folded_paths(paths: Iterable[str]) -> list[str]:
+    """`layers.(0-3).mlp` for the paths of four layers."""
+    return [path for path, _ in _folded((path, "forward") for path in paths)]
+
+
 def _folded(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:
     """Paths of which only the number of the layer differs as one; the function where it is no forward."""
     numbers: dict[tuple[str, str], list[int]] = {}
