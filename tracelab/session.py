@@ -161,6 +161,7 @@ def trace(
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
     source: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] | None = None,
+    follow: bool = False,
     see_through_compile: bool = False,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
@@ -180,6 +181,8 @@ def trace(
     source: of which callees the lines are kept, with the names that each line bound: patterns of
         `Owner.function`, of paths or of files, with `@first` for the first call of each, or a hunter
         predicate.  See `trace.source`.
+    follow: tell the tensors apart that the calls of `source` and all calls in them meet, so that
+        `trace.follow` can say where one went.  They are known by weak references and never kept alive.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
         that the calls in it are seen; without it a call that runs compiled code says so.
 
@@ -198,6 +201,8 @@ def trace(
         from .lines import choices  # most recordings do without
 
         options["source"] = choices(source)
+    if follow:
+        options["follow"] = True
     target = None if file is None else os.fsdecode(file)
     refuse_impossible(options, target)
     for given in roots:

@@ -31,6 +31,7 @@ A new kind of value is a new file with a reader, and one branch in `describer`.
 from __future__ import annotations
 
 from .cachelayers import layers_of_cache
+from .containers import Fields, fields_reader, names_of
 from .contents import best, last_ids, true_rows
 from .counts import how_many, is_array, sizes_of
 from .describer import Describer
@@ -55,6 +56,7 @@ from .tensors import dtype_of, shape_of
 
 __all__ = [
     "Describer",
+    "Fields",
     "Habit",
     "Kin",
     "Padding",
@@ -67,6 +69,7 @@ __all__ = [
     "dtype_of",
     "encodings_of",
     "fields_of",
+    "fields_reader",
     "file_name",
     "gradient_of",
     "home",
@@ -80,6 +83,7 @@ __all__ = [
     "lengths_in",
     "mro_of",
     "named",
+    "names_of",
     "never",
     "norm_of",
     "not_kept",

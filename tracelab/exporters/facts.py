@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..passes import LINES, Pass
+from ..passes import IDENTITIES, LINES, Pass
 from . import passes, plain
 from .expect import at, mapping, unexpected
 
@@ -46,6 +46,10 @@ def _share(value: Any) -> bool:
 def _named(value: Any) -> bool:
     """A tuple that begins with a name."""
     return type(value) is tuple and len(value) > 0 and type(value[0]) is str
+
+
+def _positive(value: Any) -> bool:
+    return type(value) is int and value > 0
 
 
 _INT, _TEXT, _FLAG, _FLOAT = _is(int), _is(str), _is(bool), _is(float)
@@ -93,7 +97,19 @@ LOADING: Mapping[str, Form] = {
     "tied": _all(_each(_TEXT, _TEXT)),
 }
 
-FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING}
+_PLACES = _all(_each(_TEXT, _positive))
+
+
+def _identities(value: Any) -> bool:
+    """The tensors that went in and, of a call that returned, those that came out."""
+    if type(value) is not dict or not {"inputs"} <= value.keys() <= {"inputs", "output"}:
+        return False
+    return all(map(_PLACES, value.values()))
+
+
+FOLLOWING: Mapping[str, Form] = {IDENTITIES: _identities}
+
+FORMS: Mapping[str, Form] = {**FOLLOWING, **GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING}
 """Facts that are taken apart, by name; each instrument writes them in this form alone."""
 
 

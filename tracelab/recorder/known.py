@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType
@@ -11,6 +12,7 @@ from ..describe import Habit, Kin
 from ..events import UNKNOWN, Lane
 
 if TYPE_CHECKING:
+    from .following import FollowedOf
     from .lines import LinesOf
     from .recorder import Recorder
 
@@ -19,6 +21,9 @@ Caller = tuple[CodeType | None, int, int, int, int]
 
 NOWHERE: Caller = (None, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 """A caller like which no call is."""
+
+OUTSIDE = sys.maxsize
+"""The depth of the outermost watched call, where none is open."""
 
 
 @dataclass(eq=False, slots=True)
@@ -58,13 +63,17 @@ class Known:
     reference: Any = None
     among: tuple[Recorder, ...] = ()
     caller: Caller = NOWHERE
-    lines: LinesOf | None = None
+    lines: LinesOf | FollowedOf | None = None
 
 
 @dataclass(eq=False, slots=True)
 class Writer:
-    """The lane of one thread while it is being written, and how many recorded calls are open in it."""
+    """The lane of one thread while it is being written, and how many recorded calls are open in it.
+
+    `inside`: the depth of the outermost watched call, in a recording that follows tensors.
+    """
 
     lane: Lane
     rows: list[int]
     depth: int = 0
+    inside: int = OUTSIDE
