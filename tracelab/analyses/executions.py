@@ -22,10 +22,14 @@ Condition = bool | None
 
 @dataclass(slots=True)
 class Execution:
-    """One execution of a unit: what it bound, and whether the body of the unit ran next (None: not known)."""
+    """One execution of a unit: what it bound, and whether the body of the unit ran next (None: not known).
+
+    `same`: for each name that it bound, which tensors are where in it, by number (see `passes.Line`).
+    """
 
     unit: int
     bound: dict[str, Spec] = field(default_factory=dict)
+    same: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     led: Condition = None
     leaves: bool = False
 
@@ -75,6 +79,11 @@ def executions(seen: Pass, layout: Layout) -> list[Execution]:
             leaves = unit.kind == WITH and bool(found) and _is_inside(layout, found[-1], unit)
             found.append(Execution(number, leaves=leaves))
         found[-1].bound.update(event.bound)
+        for name, _ in event.bound:
+            held = [
+                (place, one) for place, one in event.same if place == name or place.startswith(f"{name}[")
+            ]
+            found[-1].same[name] = tuple(held)
         before = event
     for at, execution in enumerate(found):
         execution.led = _led(found, at, seen, layout)

@@ -1,8 +1,8 @@
 """Which names each line of a function binds, read once from its code.
 
 Reading the locals after every line and comparing would hold on to values; the code says beforehand which
-names can have changed.  A line that deletes a name counts too: up to Python 3.12 the locals that were read last
-hold what they held then, and reading them again lets go of it.
+names can have changed.  A line that deletes a name counts too: up to Python 3.12 the locals that were read
+last hold what they held then, and reading them again lets go of it.
 """
 
 from __future__ import annotations
