@@ -48,7 +48,7 @@ class Ways:
             hops=tuple(hops),
             branches=tuple(branches),
             ended=self._ended(hops),
-            notes=tuple(self._notes()),
+            notes=tuple(self._notes([call, *call.ancestors, *[hop.call for hop in hops]])),
             cut=cut,
         )
 
@@ -84,21 +84,33 @@ class Ways:
         number, at = self._number, self._at
         while True:
             chosen = None if number in self._goals else self._next(number, at)
-            self._forks.append((number, at, UNKNOWN if chosen is None else chosen, len(hops)))
+            self._forks.append((number, at, UNKNOWN if chosen is None else chosen, self._hops))
             self._pass(hops, number, at, chosen)
             if chosen is None or len(hops) >= MOST:
                 break
             move = self._book.all[chosen]
             self._add(hops, move, KINDS[move.kind], MADE, self._words(move))
             number, at = move.target, chosen + 1
-            self._met[number] = len(hops)
-        self._hops = len(hops)
+            self._met[number] = hops[-1].number
         return hops
 
     def _next(self, number: int, at: int) -> int | None:
-        """The next move that makes something of a tensor; of several the first one that leads to the goal."""
+        """The next move that makes something of a tensor: of several the first one that leads to the goal.
+
+        Where that binds another name (`variance = x.pow(2)`), and a later line the same one anew, the later.
+        """
         made = list(self._making(number, at))
-        return next((one for one in made if one in self._leading), made[0] if made else None)
+        made = [one for one in made if one in self._leading] or made
+        if not made:
+            return None
+        moves = self._book.all
+        first = moves[made[0]]
+        if first.kind == kinds.LINE and first.name != first.loaded:
+            again = (first.row, first.loaded, first.loaded)
+            for one in made:
+                if (moves[one].row, moves[one].loaded, moves[one].name) == again:
+                    return one
+        return made[0]
 
     def _making(self, number: int, at: int) -> Iterator[int]:
         for one in self._book.by_source.get(number, ()):
@@ -195,23 +207,17 @@ class Ways:
             same = move.source == move.target
             what = CALL if move.kind == kinds.GIVEN else KINDS[move.kind]
             self._add(hops, move, what, SAME if same else MADE, self._words(move))
-            self._hops += 1
-            hops[-1] = replace(hops[-1], number=self._hops)
             number, step = move.target, chosen + 1
             if same:
                 break
             if number in self._met:
                 joins = self._met[number]
                 break
-            self._met[number] = self._hops
+            self._met[number] = hops[-1].number
             chosen = self._next(number, step)
             self._forks.append((number, step, UNKNOWN if chosen is None else chosen, self._hops))
             self._pass(hops, number, step, chosen)
-        return Branch(after, self._numbered(hops), joins)
-
-    def _numbered(self, hops: list[PathHop]) -> tuple[PathHop, ...]:
-        """A branch's hops by their own numbers; those that only pass on count like the one before."""
-        return tuple(hops)
+        return Branch(after, tuple(hops), joins)
 
     # --- one hop ----------------------------------------------------------------------------------
 
@@ -225,9 +231,10 @@ class Ways:
         if seen is not None and place is not None and move.row != move.frame and place.file != file:
             file, line = place  # a helper of the function made this call
         is_call = what in (CALL, INTO)
+        self._hops += 1
         hops.append(
             PathHop(
-                number=len(hops) + 1,
+                number=self._hops,
                 what=what,
                 how=how,
                 words=words,
@@ -256,18 +263,19 @@ class Ways:
             return f"returned by {call.name}; its caller is not watched"
         return "nothing watched used it further"
 
-    def _notes(self) -> Iterator[str]:
-        told = set()
-        for row, _ in self._book.ends.items():
-            seen = self._book.lines(row)
-            if seen is None:
-                continue
-            problem = self._book.texts.of(seen).problem
-            if problem is not None and (seen.file, problem) not in told:
-                told.add((seen.file, problem))
-                yield f"lines of {seen.name} are not read: {problem}"
-            if seen.cut:
-                yield f"{seen.cut} lines of {seen.name} were not kept"
+    def _notes(self, calls: list[Call]) -> Iterator[str]:
+        """What could not be read of the calls on the way."""
+        found: dict[str, None] = {}
+        for call in calls:
+            seen = self._book.lines(call.id)
+            problem = None if seen is None else self._book.texts.of(seen).problem
+            if seen is not None and problem is not None:
+                found[f"the lines of {seen.name} cannot be read ({problem}): made from is not told there"] = (
+                    None
+                )
+            if seen is not None and seen.cut:
+                found[f"{seen.cut} lines of {seen.name} were not kept"] = None
+        yield from found
 
 
 def label(book: Moves, row: int) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .head import Head
     from .listing import Listing
     from .loss import Loss
+    from .path import Path
     from .tokenrow import TokenBatch
     from .why import Why
 
@@ -38,6 +39,7 @@ ANSWERS = {
     "heads": "tracelab.analyses.heads:heads",
     "losses": "tracelab.analyses.losses:losses",
     "source": "tracelab.analyses.listing:source",
+    "follow": "tracelab.analyses.following:follow",
     "token_batches": "tracelab.analyses.recordedbatch:token_batches",
     "why": "tracelab.analyses.reasons:why",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
@@ -225,6 +227,10 @@ class Trace:
         """
         return self._ask("source", pattern, path=path, step=step)  # type: ignore[no-any-return]
 
+    def follow(self, call: Call | int | str, name: str | None = None) -> Path:
+        """Where a tensor went: what `call` gave back, or what its lines called `name`; see `trace(follow=)`."""
+        return self._ask("follow", call, name)  # type: ignore[no-any-return]
+
     def token_batches(self) -> list[TokenBatch]:
         """The batches that went into models (or else came out of collators and tokenizers), token by token.
 
@@ -260,11 +266,7 @@ class Trace:
         self._ask("save", path, fold=fold)
 
     def print(self, depth: int | None = None, fold: bool = True, width: int | None = None) -> None:
-        """Show the folded call tree.
-
-        depth: levels shown, None for what fits one screen.  fold=False: every call on its own.
-        width: columns, None for those of the terminal.
-        """
+        """Show the folded call tree: `depth` levels, or what fits one screen; fold=False: every call."""
         self._ask("print", depth=depth, fold=fold, width=width)
 
     def print_steps(self, fold: bool = True, width: int | None = None) -> None:
@@ -275,10 +277,7 @@ class Trace:
         self._ask("print_steps", fold=fold, width=width)
 
     def print_losses(self, fold: bool = True, width: int | None = None) -> None:
-        """Show the table of losses: shapes, shift, labels counted and ignored, divisor.
-
-        fold=False: one row for each loss.  width: columns, None for those of the terminal.
-        """
+        """Show the table of losses, fold=False: one row for each: shapes, shift, labels, divisor."""
         self._ask("print_losses", fold=fold, width=width)
 
     def __str__(self) -> str:
