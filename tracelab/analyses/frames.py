@@ -64,7 +64,7 @@ class Frame:
     def _bind(self, execution: Execution, ways: Sequence[Flow]) -> None:
         """The moves of a statement, once it has run."""
         old = self._known()
-        for way in _apart(ways):
+        for way in self._nearest(_apart(ways)):
             if isinstance(way.end, Target):
                 if way.end.name == RETURNED:
                     self._return(way, way.end, old)
@@ -77,6 +77,17 @@ class Frame:
                 if (number, place) not in told:
                     self._add(LINE, number, number, place, (), self._name_of(number))
         self._held.update(execution.same)
+
+    def _nearest(self, ways: Sequence[Flow]) -> Sequence[Flow]:
+        """Without `outputs.logits` as something made of `outputs`, where that holds just this."""
+        direct = {(number, way.end) for way in ways if not way.operations for number, _ in self._sources(way)}
+        if not direct:
+            return ways
+        return [
+            way
+            for way in ways
+            if not way.operations or not any((number, way.end) in direct for number, _ in self._sources(way))
+        ]
 
     def _into(self, way: Flow, target: Target, execution: Execution, old: set[int]) -> None:
         """A name is bound, or something is written into what it holds, or kept under it."""

@@ -127,9 +127,7 @@ class Ways:
             if move.kind == kinds.GIVEN:
                 if chosen is not None and self._leads_into(move.row, chosen):
                     self._add(hops, move, INTO, SAME, (label(self._book, move.row),))
-                elif self._comes_back(move.row, number) and self._book.ends[move.row] <= (
-                    chosen or self._end()
-                ):
+                elif self._comes_back(move.row, number) and self._before(move.row, chosen):
                     self._add(hops, move, CALL, SAME, (label(self._book, move.row),))
             elif move.kind == kinds.RETURN and self._leaves(move.row, at):
                 self._add(hops, move, RETURN, SAME, move.operations)
@@ -165,8 +163,9 @@ class Ways:
         """Whether a tensor that is met at a move leaves a function that it is in."""
         return self._book.begins[row] < at
 
-    def _end(self) -> int:
-        return len(self._book.all)
+    def _before(self, row: int, chosen: int | None) -> bool:
+        """Whether a call has ended when a move is made."""
+        return chosen is None or self._book.ends[row] <= chosen
 
     # --- the other ways ---------------------------------------------------------------------------
 

@@ -102,7 +102,8 @@ def _listed(hops: Sequence[PathHop], page: Page, most: int) -> Iterator[Row]:
 
 def _row(hop: PathHop, page: Page, before: str = "") -> Row:
     same = "  same object" if hop.how == SAME and hop.what in (CALL, LINE) else ""
-    name = f"  {clean(hop.name)}" if hop.name and hop.what != KEPT else ""
+    is_told = hop.what == KEPT or (hop.what == INTO and hop.name == hop.parameter)
+    name = f"  {clean(hop.name)}" if hop.name and not is_told else ""
     place = "" if hop.file is None else f"  {clean(PurePath(hop.file).name)}:{hop.line}"
     shape = "" if hop.spec is None else clean(str(hop.spec))
     parts = [
