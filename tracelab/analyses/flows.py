@@ -95,7 +95,7 @@ def flows(statement: ast.stmt | ast.ExceptHandler, known: frozenset[int]) -> lis
     """All ways through a statement; `known`: the calls (by `id`) that are to be told of."""
     found: list[Flow] = []
     try:
-        for target, value, operations in _bindings(statement):
+        for target, value, operations in _bindings(statement, known):
             found += _Walk(known, target).walk(value, operations)
     except RecursionError:  # an expression that is nested a thousand times
         return []
@@ -105,7 +105,7 @@ def flows(statement: ast.stmt | ast.ExceptHandler, known: frozenset[int]) -> lis
 _Bound = tuple[Union[Target, None], ast.expr, tuple[str, ...]]
 
 
-def _bindings(statement: ast.stmt | ast.ExceptHandler) -> Iterator[_Bound]:
+def _bindings(statement: ast.stmt | ast.ExceptHandler, known: frozenset[int]) -> Iterator[_Bound]:
     """What a statement binds: target, value, and the operation that is in the statement itself."""
     for part in parts_of(statement):
         for node in ast.walk(part):
@@ -130,7 +130,8 @@ def _bindings(statement: ast.stmt | ast.ExceptHandler) -> Iterator[_Bound]:
     elif isinstance(statement, ast.Return) and statement.value is not None:
         yield from _returned(statement.value)
     elif isinstance(statement, ast.Expr):
-        yield _receiver(statement.value), statement.value, ()
+        into = None if id(statement.value) in known else _receiver(statement.value)
+        yield into, statement.value, ()
     else:
         for part in parts_of(statement):
             if isinstance(part, ast.expr):
@@ -173,6 +174,8 @@ def _receiver(value: ast.expr) -> Target | None:
         return None
     if function.attr.endswith("_") and isinstance(function.value, ast.Name):
         return Target(function.value.id, inplace=True)
+    if isinstance(function.value, ast.Name) and function.value.id == "self":
+        return None  # a method of one's own may do anything
     return Target(ast.unparse(function.value), stored=True)
 
 

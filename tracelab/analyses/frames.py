@@ -35,7 +35,7 @@ class Frame:
             self._here = made.get(at, ())
             statement = self._text.statements.get(self._line)
             known = frozenset(id(one.node) for one in self._here if one.node is not None)
-            ways = [] if statement is None else flows(statement, known)
+            ways = [] if statement is None else self._nearest(flows(statement, known))
             for one in self._here:
                 self._give(one, ways)
                 yield one.call
@@ -56,7 +56,7 @@ class Frame:
             parameter = _parameter(end.argument, one.call)
             for target in _under(inputs, parameter):
                 for source, loaded in self._sources(way):
-                    if target not in old:
+                    if target not in old or target == source:
                         self._add(LINE, source, target, parameter, way.operations, loaded)
 
     # --- what a statement binds -----------------------------------------------------------------
@@ -64,7 +64,7 @@ class Frame:
     def _bind(self, execution: Execution, ways: Sequence[Flow]) -> None:
         """The moves of a statement, once it has run."""
         old = self._known()
-        for way in self._nearest(_apart(ways)):
+        for way in _apart(ways):
             if isinstance(way.end, Target):
                 if way.end.name == RETURNED:
                     self._return(way, way.end, old)
@@ -80,13 +80,20 @@ class Frame:
 
     def _nearest(self, ways: Sequence[Flow]) -> Sequence[Flow]:
         """Without `outputs.logits` as something made of `outputs`, where that holds just this."""
-        direct = {(number, way.end) for way in ways if not way.operations for number, _ in self._sources(way)}
-        if not direct:
+        held = {
+            (way.begin.name, way.operations, way.end)
+            for way in ways
+            if isinstance(way.begin, Load) and way.begin.key is not None and self._sources(way)
+        }
+        if not held:
             return ways
         return [
             way
             for way in ways
-            if not way.operations or not any((number, way.end) in direct for number, _ in self._sources(way))
+            if not isinstance(way.begin, Load)
+            or way.begin.key is not None
+            or (way.begin.name, way.operations[1:], way.end) not in held
+            or not way.operations
         ]
 
     def _into(self, way: Flow, target: Target, execution: Execution, old: set[int]) -> None:
