@@ -19,6 +19,9 @@ IDENTITIES = "identities"
 returned, `output`, each as pairs of a place and a number.  A place is `hidden`, `pair[0]` or, in an output,
 nothing, `[0]`, `[logits]`; equal numbers are one object."""
 
+MOST_PLACES = 1_000
+"""So many tensors of each side of a call are told."""
+
 
 class Line(NamedTuple):
     """A line that was about to run, and what was bound from then to the next one.

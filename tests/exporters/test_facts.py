@@ -108,6 +108,7 @@ WRONG: list[tuple[str, Any]] = [
     ("identities", {"inputs": [("x", 1)]}),
     ("identities", {"inputs": (), "output": "x"}),
     ("identities", {"inputs": (), "more": ()}),
+    ("identities", {"inputs": (("x", 1),) * 1_001}),
 ]
 
 

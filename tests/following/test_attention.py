@@ -1,4 +1,4 @@
-"""Where q, k and v go in real attention: the short lines, derived by hand from the source of transformers 5."""
+"""Where q, k and v go in real attention: short lines, derived by hand from the source of transformers 5."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 # What each attention does with what comes out of the interface, and before it with q, k, v:
-#   whisper  (self.q_proj(x) * self.scaling).view(..).transpose(1, 2).contiguous(), k and v without the scaling
+#   whisper  (self.q_proj(x) * self.scaling).view(..).transpose(1, 2).contiguous(), k and v not scaled
 #   llama    self.q_proj(x).view(..).transpose(1, 2), apply_rotary_pos_emb(q, k, cos, sin), cache.update(k, v)
 #   bert     self.query(x).view(..).transpose(1, 2)       (no cache in an encoder, no projection at the end)
 #   t5       self.q(x).view(..).transpose(1, 2)
@@ -108,7 +108,7 @@ def test_weights_of_eager_attention_are_a_way_of_their_own() -> None:
 
 def test_through_a_whole_model() -> None:
     found = traced("llama", "Llama*.forward").follow("model.layers.1.self_attn.o_proj")
-    # Out of the attention, over the residual, the norm, the feed forward, its residual, the last norm, the head.
+    # Out of attention, over the residual, norm, feed forward, its residual, the last norm and the head.
     norm = ["to", "*", "to", "*"]
     assert list(found.words) == [
         *("o_proj", "+", "post_attention_layernorm", *norm),

@@ -145,7 +145,7 @@ def test_through_watched_calls() -> None:
     # x itself goes two ways, the first of them through the norm.
     named = trace.follow("Outer.forward", "x")
     assert named.short == "x → norm → inner → layer → relu → + → flatten → head"
-    assert beside(named) == ["0: +, joins 4"]
+    assert beside(named) == ["0: +, joins 5"]
 
 
 def test_a_watched_call_in_one_that_is_not_watched() -> None:

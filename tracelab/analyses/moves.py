@@ -18,6 +18,9 @@ from .functiontext import FunctionTexts
 from .move import BACK, CALL, GIVEN, Move
 from .placing import Places
 
+PATIENCE = 20_000_000
+"""So many moves are looked at again, in all, to tell whether what came out of a call was made in it."""
+
 
 class Moves:
     """The moves of a trace.  `begins`, `ends`: how many there were when a call began, and when it ended."""
@@ -30,6 +33,7 @@ class Moves:
         self.ends: dict[int, int] = {}
         self.specs: dict[int, Spec] = {}
         self.by_source: dict[int, list[int]] = {}
+        self._patience = PATIENCE
         for row in self.followed():
             if not self.is_followed(trace.columns.parent[row]):
                 self._run(row)
@@ -120,16 +124,19 @@ class Moves:
         went_in = {number: place for place, number in reversed(inputs)}
         made = [number for _, number in outputs if number not in went_in]
         for source, name in reversed(went_in.items()):
-            reached = self._reached(source, begin) if made else set()
+            reached = self._reached(source, begin) if made else None
             for target in made:
-                if target not in reached:
+                if reached is not None and target not in reached:
                     yield Move(CALL, source, target, row, frame, line, name)
         for place, number in outputs:
             if number in went_in:
                 yield Move(BACK, number, number, row, frame, line, place)
 
-    def _reached(self, source: int, begin: int) -> set[int]:
-        """What was made of a tensor since then, as far as the moves tell."""
+    def _reached(self, source: int, begin: int) -> set[int] | None:
+        """What was made of a tensor since then, as far as the moves tell; None if it took too long."""
+        self._patience -= len(self.all) - begin
+        if self._patience < 0:
+            return None
         reached = {source}
         for move in self.all[begin:]:
             if move.source in reached:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..passes import IDENTITIES, LINES, Pass
+from ..passes import IDENTITIES, LINES, MOST_PLACES, Pass
 from . import passes, plain
 from .expect import at, mapping, unexpected
 
@@ -104,7 +104,7 @@ def _identities(value: Any) -> bool:
     """The tensors that went in and, of a call that returned, those that came out."""
     if type(value) is not dict or not {"inputs"} <= value.keys() <= {"inputs", "output"}:
         return False
-    return all(map(_PLACES, value.values()))
+    return all(_PLACES(side) and len(side) <= MOST_PLACES for side in value.values())
 
 
 FOLLOWING: Mapping[str, Form] = {IDENTITIES: _identities}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..events import FACT, Site
-from ..passes import IDENTITIES
+from ..passes import IDENTITIES, MOST_PLACES
 from .known import OUTSIDE, Writer
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class FollowedOf:
             for name, value in kwargs.items():
                 plain = name if type(name) is str else str.__str__(name)
                 found += follows.places(f"**{plain}" if plain in taken else plain, value)
-            return found
+            return found[:MOST_PLACES]
         except Exception as error:
             self._recorder.fault("identities", error)
             return ()
