@@ -152,3 +152,21 @@ class Fails(Net):
         y = self.layer(x)
         z = y.t()
         raise ValueError(z.shape)
+
+
+class Dtype(nn.Module):
+    """Takes a tensor for its dtype alone."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ones(2, 4, dtype=x.dtype)
+
+
+class Doubtful(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.table = nn.Linear(4, 4), Dtype()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layer(x)
+        table = self.table(y)
+        return y.exp() + table

@@ -185,3 +185,12 @@ def test_a_file_tells_the_same(name: str, tmp_path: File) -> None:
             assert str(again.value) == str(error)
         else:
             assert str(read.follow(call.id)) == told
+
+
+def test_what_went_in_for_its_dtype_alone_is_not_the_main_path() -> None:
+    found = path(programs.Doubtful(), source=["Doubtful.forward", "Dtype.forward"])
+    assert found.short == "layer → exp → +"
+    # That something came out of `table` is all that is known, so the way is told beside the main one.
+    assert beside(found) == ["0: table → +, joins 2"]
+    # Where the lines of `table` are not known, the first way that leads to the result is taken.
+    assert path(programs.Doubtful()).short == "layer → table → +"

@@ -20,7 +20,8 @@ class Move(NamedTuple):
 
     `row`: the call that is meant, `frame`: the watched call that had the line, `line`: its number.  `name`:
     what was bound, or the parameter.  `operations`: what stands in between in the text.  `loaded`: the name
-    that the source had.
+    that the source had.  `doubtful`: a call gave something new, and its lines, which are known, do not say
+    that it was made from this: a module may take a tensor for its dtype alone.
     """
 
     kind: str
@@ -32,3 +33,4 @@ class Move(NamedTuple):
     name: str = ""
     operations: tuple[str, ...] = ()
     loaded: str = ""
+    doubtful: bool = False

@@ -120,14 +120,15 @@ class Moves:
 
     def _came_out(self, row: int, frame: int, line: int | None, begin: int) -> Iterator[Move]:
         """What a call gave back: something that went in, or something new."""
-        inputs, outputs = self.inputs(row), self.outputs(row)
+        inputs, outputs, seen = self.inputs(row), self.outputs(row), self.lines(row)
+        doubtful = seen is not None and not seen.cut and self.texts.of(seen).problem is None
         went_in = {number: place for place, number in reversed(inputs)}
         made = [number for _, number in outputs if number not in went_in]
         for source, name in reversed(went_in.items()):
             reached = self._reached(source, begin) if made else None
             for target in made:
                 if reached is not None and target not in reached:
-                    yield Move(CALL, source, target, row, frame, line, name)
+                    yield Move(CALL, source, target, row, frame, line, name, doubtful=doubtful)
         for place, number in outputs:
             if number in went_in:
                 yield Move(BACK, number, number, row, frame, line, place)

@@ -61,18 +61,23 @@ class Ways:
         inside = [self._row] if self._is_inside else []
         for row in [*reversed(above), *inside]:
             outputs = [number for _, number in self._book.outputs(row)]
-            for goals in (outputs[:1], outputs):
-                leading, reached = self._leading_to(frozenset(goals), self._book.ends[row])
+            for goals, surely in (
+                (outputs[:1], True),
+                (outputs, True),
+                (outputs[:1], False),
+                (outputs, False),
+            ):
+                leading, reached = self._leading_to(frozenset(goals), self._book.ends[row], surely)
                 if self._number in reached:
                     self._goals, self._goal, self._leading = frozenset(goals), row, leading
                     return
 
-    def _leading_to(self, goals: frozenset[int], end: int) -> tuple[set[int], set[int]]:
-        """The moves that lead to these tensors, and the tensors that do."""
+    def _leading_to(self, goals: frozenset[int], end: int, surely: bool) -> tuple[set[int], set[int]]:
+        """The moves that lead to these tensors, and the tensors that do; `surely`: without doubtful moves."""
         reached, leading = set(goals), set()
         for at in range(end - 1, self._at - 1, -1):
             move = self._book.all[at]
-            if move.source != move.target and move.target in reached:
+            if move.source != move.target and move.target in reached and not (surely and move.doubtful):
                 reached.add(move.source)
                 leading.add(at)
         return leading, reached
