@@ -5,6 +5,7 @@
     Dataset.map  25 → 25 rows in 3 batches, + input_ids, − text
     BertForSequenceClassification.from_pretrained  bfloat16, eager, newly initialised: classifier.bias, …
     classifier Linear  newly initialised
+    cross_entropy  label out of range  ✗ IndexError
 
 Facts may come from a file of a stranger: what is not of the kind that is expected is left out.
 """
@@ -29,6 +30,10 @@ def trouble(facts: Facts) -> str:
         return "no rows"
     if problem == "length" and isinstance(facts.get("column_rows"), tuple):
         return clean("columns of different lengths: " + ", ".join(map(_pair, facts["column_rows"])))
+    if facts.get("wrong"):
+        return "label out of range"
+    if facts.get("labels") and facts.get("ignored") == facts["labels"]:
+        return "every label is ignored"
     if facts.get("mask") is False:
         return "padded without an attention_mask"
     if isinstance(problem, str) and "column" in facts:
