@@ -23,7 +23,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -84,10 +84,13 @@ Places = dict[tuple[type, str], Any]
 @pytest.fixture(autouse=True)
 def nothing_left_patched() -> Iterator[None]:
     """After the test, every watched class has the very functions that it had before."""
-    before, codes = functions_of_families(), codes_of_functions()
+    classes_before, codes = {cls: dict(vars(cls)) for cls in classes_of_families()}, codes_of_functions()
     interpreter = interpreter_hooks()
     yield
-    after = functions_of_families()
+    # Thousands of classes, of which a test changes a few: what is identical is compared at the speed of C.
+    touched = [cls for cls in classes_of_families() if vars(cls) != classes_before.get(cls)]
+    before = functions({cls: classes_before[cls] for cls in touched if cls in classes_before})
+    after = functions({cls: vars(cls) for cls in touched})
     changed = [name for name, known in codes_of_functions().items() if codes.get(name, known) != known]
     assert not changed, f"left with another code by this test: {', '.join(changed)}"
     replaced = [
@@ -97,9 +100,10 @@ def nothing_left_patched() -> Iterator[None]:
     ]
     # A library may add a function of its own at first use.  We may leave neither ours nor, by restoring in
     # the wrong place, a copy of an inherited one.
-    classes, known = {cls for cls, _ in before}, {id(value) for value in before.values()}
     new = {place: value for place, value in after.items() if place not in before}
-    added = [place for place, value in new.items() if place[0] in classes and id(value) in known]
+    mine = {place: value for place, value in new.items() if place[0] in classes_before}
+    known = {id(value) for value in functions(classes_before).values()} if mine else set()
+    added = [place for place, value in mine.items() if id(value) in known]
     ours = [place for place, value in after.items() if before.get(place) is not value and is_ours(value)]
     left = sorted({f"{cls.__module__}.{cls.__qualname__}.{name}" for cls, name in replaced + added + ours})
     assert not left, f"left patched by this test: {', '.join(left)}"
@@ -130,14 +134,14 @@ class Faults(logging.Handler):
         self.messages.append(record.getMessage())
 
 
-def functions_of_families() -> Places:
-    """(class, name) -> function, for every loaded class of every family that is loaded by now."""
-    places: Places = {}
-    for cls in classes_of_families():
-        for name, value in vars(cls).items():
-            if is_function(value):
-                places[cls, name] = value
-    return places
+def functions(classes: Mapping[type, Mapping[str, Any]]) -> Places:
+    """(class, name) -> function, of classes and what stands in them."""
+    return {
+        (cls, name): value
+        for cls, attributes in classes.items()
+        for name, value in attributes.items()
+        if is_function(value)
+    }
 
 
 def classes_of_families() -> set[type]:

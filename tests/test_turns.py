@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
 from collections.abc import Callable
 
@@ -15,7 +14,7 @@ import tracelab
 from tracelab.calls import Trace
 from tracelab.turns import Turns
 
-from .attacks.injector import at_call, at_line, files_of
+from .attacks.injector import at_call, at_line, everywhere, files_of
 
 TURNS = files_of("turns.py")
 
@@ -45,8 +44,11 @@ def read(traces: list[Trace]) -> None:
 
 @pytest.mark.parametrize("kind", [at_line, at_call])
 def test_no_thread_waits_for_one_that_was_interrupted(kind: type[at_line]) -> None:
-    """The main thread traces and reads and gets a Ctrl-C; of many patches, each fifth one is hit."""
-    for number in itertools.count(1, 5):  # no divisor of the lines, calls and returns of one turn
+    """The main thread traces and reads and gets a Ctrl-C at each line of the first turns.
+
+    One turn has seven lines, or six calls and returns; the whole attachment is one and has many within it.
+    """
+    for number in range(1, 30):
         injection = kind(number, interrupt, TURNS)
         session = tracelab.trace()
         traces: list[Trace] = []
@@ -60,9 +62,20 @@ def test_no_thread_waits_for_one_that_was_interrupted(kind: type[at_line]) -> No
         assert in_another_thread(functools.partial(read, traces)), injection.where
         assert in_another_thread(trace_and_read), injection.where
         tracelab.reset()
-        if not injection.fired:
-            assert number > 100, "there are more patches than that"
-            return
+        assert injection.fired
+
+
+@pytest.mark.parametrize("kind", [at_line, at_call])
+def test_a_turn_that_is_cut_off_anywhere_is_over(kind: type[at_line]) -> None:
+    for injection in everywhere(kind, interrupt, TURNS):
+        turns, done = Turns(), []
+        try:
+            with injection:
+                turns.take(done.append, 1)
+        except KeyboardInterrupt:
+            pass
+        assert in_another_thread(lambda at=turns, to=done: at.take(to.append, 2)), injection.where
+        assert done[-1] == 2
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

@@ -45,6 +45,9 @@ FORKED = "forked"
 SWITCHED_OFF = "switched_off"
 """Stands in the meta of a recording that was given up before its end, because of many faults of our own."""
 
+LINES_LOST = "lines_lost"
+"""Stands in the meta: how often somebody else took the place of the tracer that sees lines, by name."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 
@@ -72,6 +75,7 @@ class Site:
     `container`: path of the nearest enclosing module that has a forward of its own: the one that
     should be on the stack when this module is called.  `aliases`: further paths of a shared module.
     `during`: `BACKWARD` where autograd was running backward when the call was made.
+    `lineage`: number of the `Lineage` that says how a call gets there; two classes may share name and lines.
     """
 
     kind: str
@@ -87,11 +91,50 @@ class Site:
     container: str | None = None
     aliases: tuple[str, ...] = ()
     during: str | None = None
+    lineage: int | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
         """`Owner.function`, the form that patterns match."""
         return f"{self.owner}.{self.function}" if self.owner else self.function
+
+
+class Level(NamedTuple):
+    """One class of an MRO; where it has the function itself, the line of the `def` if that is Python."""
+
+    name: str
+    module: str
+    has_it: bool = False
+    file: str | None = None
+    line: int | None = None
+
+
+class Layer(NamedTuple):
+    """A function that hands the call on: its `def` line, and the lines of it that call the next one."""
+
+    function: str
+    file: str | None
+    line: int | None
+    calls: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Why a call of a site runs the function that it runs: what only the live classes know.
+
+    `classes`: the MRO of the owner, without `object`; `ran`: which of them gave the function, None where none
+    did: a plain function, or one that hangs on the object itself (`own`).
+    `layers`: what stands between the caller's line and that function, outermost first: for a module torch's
+    `Module.__call__`, then decorators.
+    `keywords`: the parameters that are given by name only; `kwargs`: the one that takes all other names.
+    """
+
+    classes: tuple[Level, ...] = ()
+    ran: int | None = None
+    own: bool = False
+    layers: tuple[Layer, ...] = ()
+    keywords: tuple[str, ...] = ()
+    kwargs: str | None = None
 
 
 class Place(NamedTuple):
@@ -169,7 +212,7 @@ class Recording:
     """Everything that one session has seen, ready to be folded.
 
     `dropped` counts the calls that were seen but not kept; `faults` our own errors by place; `started`
-    is the clock reading that all times are counted from.
+    is the clock reading that all times are counted from; `sources` has the digests of the files named here.
     """
 
     sites: list[Site] = field(default_factory=list)
@@ -184,3 +227,5 @@ class Recording:
     faults: dict[str, int] = field(default_factory=dict)
     started: int = 0
     meta: dict[str, Any] = field(default_factory=dict)
+    lineages: list[Lineage] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)

@@ -39,6 +39,8 @@ def _flat(recording: Recording, now: int) -> Columns:
         dropped=recording.dropped,
         faults=dict(recording.faults),
         meta=dict(recording.meta),
+        lineages=recording.lineages,
+        sources=recording.sources,
     )
     for number, lane in enumerate(recording.lanes):
         _fold_lane(columns, recording, lane, number, now)

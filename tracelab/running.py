@@ -8,14 +8,13 @@ patches out even where a Ctrl-C hit the very entry of `__exit__`.  Nothing of it
 from __future__ import annotations
 
 import functools
-import platform
 import sys
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from .calls import Columns
-from .events import Site
+from .events import Lineage, Site
 from .recorder import Recorder, price_of_a_call
 from .turns import Turns, in_turn
 
@@ -33,15 +32,17 @@ class Running:
         rank: Callable[[], int | None],
         options: dict[str, Any],
         models: Callable[[], dict[str, Any]] = dict,
+        lineages: Callable[[], list[Lineage]] = list,
     ) -> None:
         """`settle`: a site with the root and path that hold now.  `rank`: of this process, if it has one.
 
-        `models`: what is known of whole models, see `Sites.models`.
+        `models`: what is known of whole models, see `Sites.models`.  `lineages`: those that the sites have.
         """
         self.recorder = recorder
         self._settle = settle
         self._rank = rank
         self._models = models
+        self._lineages = lineages
         self._options = options
         self._folded: tuple[tuple[int, int], Columns] | None = None
         self._ended: int | None = None
@@ -78,7 +79,23 @@ class Running:
 
     def _settled(self, found: Recording) -> Recording:
         found.sites = [self._settle(site) for site in found.sites]
+        found.lineages = self._lineages()
+        found.sources = _sources(found)
         return found
+
+
+def _sources(found: Recording) -> dict[str, str]:
+    """The digest of each file that is named; a reader shows lines only of the files that were traced.
+
+    Each file is read once in the life of the process, here where nothing of the host's waits for it.
+    """
+    from .sourcetext import digests
+
+    files: set[str | None] = {site.file for site in found.sites} | {place.file for place in found.places}
+    for lineage in found.lineages:
+        files.update(level.file for level in lineage.classes)
+        files.update(layer.file for layer in lineage.layers)
+    return digests(sorted([file for file in files if file is not None]))
 
 
 def meta(options: dict[str, Any], rank: int | None, compiled: int) -> dict[str, Any]:
@@ -86,7 +103,7 @@ def meta(options: dict[str, Any], rank: int | None, compiled: int) -> dict[str, 
 
     `compiled`: how many compiled regions were entered outside of every recorded call.
     """
-    found: dict[str, Any] = {"tracelab": version(), "python": platform.python_version()}
+    found: dict[str, Any] = {"tracelab": version(), "python": sys.version.partition(" ")[0]}
     for name in ("torch", "transformers", "tokenizers"):
         if name in sys.modules:
             found[name] = str(getattr(sys.modules[name], "__version__", "?"))

@@ -25,7 +25,7 @@ USER = "canary-user-1234"
 HOST = "canary-host-2323"
 
 PROGRAM = '''
-import json, logging, os, platform, socket, sys
+import importlib, json, logging, os, pkgutil, platform, socket, sys
 from pathlib import Path
 import torch, transformers
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -33,6 +33,11 @@ import tracelab
 from tracelab.describe.writing import factory
 from tracelab.recorder import active
 from tracelab.renderers import picture, tree
+
+# Our own files are read now, with and without compiled ones beside them, and not while the hook listens.
+for room in pkgutil.walk_packages(tracelab.__path__, "tracelab."):
+    if not room.name.endswith(("__main__", "lines.monitoring")):
+        importlib.import_module(room.name)
 
 PROMPT, WORD, IDS, NUMBER, MESSAGE, HOST, OUT, options = json.loads(sys.argv[1])
 options = dict(options)

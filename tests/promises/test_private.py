@@ -3,7 +3,7 @@
 A program full of canaries (see `attacks.canaries`) is traced in a process of its own, and every form of its
 trace is searched for them.  An audit hook hears what Python does meanwhile.  Allowed is what a tracer needs:
 the files that it was told to write, and the compilation of its own readers, whose source is made of our words
-alone (`describe.writing`).
+alone (`describe.writing`), and to read the source files that the trace names: it keeps a digest of each.
 """
 
 from __future__ import annotations
@@ -114,10 +114,13 @@ HARMLESS = {
 
 def test_no_socket_no_process_no_pickle_no_foreign_file(told: Heard, figures: Figures) -> None:
     heard, _, folder = told
+    sources = tuple(name.removeprefix("~") for name in tracelab.load(folder / "run.json").columns.sources)
     foreign = []
     for event, arguments in heard:
         if event == "open":  # a path, or the descriptor of a draft
             allowed = arguments[0].startswith(str(folder) + os.sep) or arguments[0].isdigit()
+            reads = not int(arguments[2]) & os.O_ACCMODE
+            allowed |= arguments[0].endswith(sources) and reads
         elif event in ("compile", "exec"):
             allowed = "<tracelab reader " in arguments[event == "compile"]
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
 
 import pytest
@@ -159,8 +160,8 @@ def test_what_is_missing_is_said_first() -> None:
 
 
 def test_a_running_trace_is_drawn_as_it_was_at_one_moment() -> None:
-    moments = [whisper(number).columns for number in range(1, 60)]
-    running = Trace(pull=lambda: moments.pop(0))
+    moments = (whisper(number).columns for number in itertools.count(1))
+    running = Trace(pull=lambda: next(moments))
     assert text(running).splitlines()[1:] == text(whisper(1)).splitlines()[1:]
 
 

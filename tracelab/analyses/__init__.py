@@ -8,11 +8,13 @@
     budget    which of these lines fit on one screen
     losses    what each loss was computed from, counted, ignored and divided by
     heads     the layers of a model outside its base, and what follows their logits
+    reasons   why a call ran what it ran: lines, MRO, arguments
     batches   what is in the rows of a batch: inputs, beams, returned sequences
 
 and what these are made of: `keys` (which subtrees are equal) and `likeness` (which calls are), `repeats`
 (what repeats in a sequence), `folding` and `gathering` (which calls share a line), `lines` (such a line) and
 `rows` (the calls that it stands for), `marks` (facts about subtrees), `upwards` (how these are found),
+`statements` (what a line of source says),
 `selection` and `visible` (what a filter keeps), `shifts` (who moved the labels of a loss), `derived` (the
 facts that these make), `shapes` (one shape text for many calls), `modelcalls` (what a step shows of its model
 call).

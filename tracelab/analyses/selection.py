@@ -21,15 +21,19 @@ from ..query import matches, unknown
 def matching(trace: Trace, pattern: str) -> frozenset[int]:
     """Rows of the calls that match `pattern`, and of all calls above them."""
     columns = trace.columns
-    wanted = [_matches(site, pattern) for site in columns.sites]
     kept: set[int] = set()
-    for row in columns.rows_at(wanted):
+    for row in rows_matching(trace, pattern):
         while row != UNKNOWN and row not in kept:
             kept.add(row)
             row = columns.parent[row]
     if not kept:
         warnings.warn(unknown(trace, pattern), PatternWarning, stacklevel=2)
     return frozenset(kept)
+
+
+def rows_matching(trace: Trace, pattern: str) -> list[int]:
+    """Rows of the calls that match `pattern`, in order."""
+    return trace.columns.rows_at([_matches(site, pattern) for site in trace.columns.sites])
 
 
 def _matches(site: Site, pattern: str) -> bool:

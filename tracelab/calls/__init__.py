@@ -11,6 +11,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     step      one pass of an outer loop
     loss      one loss
     head      the head of one model
+    why       the way to one call
     tokenrow  one row of a batch, token by token
     quiet     making a million calls at once
     trace     the forest, and the table of what can be asked of it
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .head import Head
     from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
     from .tokenrow import Token, TokenBatch, TokenRow
+    from .why import Given, Hop, Why
 
 __all__ = [
     "ANSWERS",
@@ -54,7 +56,9 @@ __all__ = [
     "Comparison",
     "Difference",
     "Generation",
+    "Given",
     "Head",
+    "Hop",
     "LabelPlace",
     "Loss",
     "Stage",
@@ -64,6 +68,7 @@ __all__ = [
     "TokenBatch",
     "TokenRow",
     "Trace",
+    "Why",
     "bind",
     "is_below",
     "made_by_autograd",
@@ -76,6 +81,7 @@ _ROWS = {
     "generation": ("Generation",),
     "head": ("Head",),
     "loss": ("BY_CALLER", "BY_INPUTS", "INSIDE", "LabelPlace", "Loss"),
+    "why": ("Given", "Hop", "Why"),
     "tokenrow": ("Token", "TokenBatch", "TokenRow"),
 }
 """What answers are made of is loaded with the first answer: a class of rows takes a millisecond to make."""

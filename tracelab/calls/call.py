@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..events import UNKNOWN, Place, Signature, Site
 from ..values import Spec, inert
 from .again import facts_of_backward
 from .columns import STATUSES, Columns
+
+if TYPE_CHECKING:
+    from .why import Why
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ class Forest(Protocol):
 
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
         """What the calls around it say of a call."""
+        ...
+
+    def why(self, call: Call) -> Why:
+        """The way to a call."""
         ...
 
 
@@ -147,6 +154,10 @@ class Call:
         columns = self._trace.columns
         found = {**columns.facts.get(self.id, {}), **facts_of_backward(columns, self.id)}
         return {**found, **self._trace.derived_facts(self)}
+
+    def why(self) -> Why:
+        """The lines that led here, the MRO that decided what runs, the arguments; printed, one screen."""
+        return self._trace.why(self)
 
     # --- how it went ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..events import Place, Signature, Site
+from ..events import Lineage, Place, Signature, Site
 from ..values import Spec
 from .index import Index
 
@@ -44,6 +44,9 @@ class Columns:
     dropped: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
+    lineages: list[Lineage] = field(default_factory=list)
+    sources: dict[str, str] = field(default_factory=dict)
+    """The digest of each source file that is named here and could be read, see `sourcetext`."""
     _index: Index = field(default_factory=Index, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .head import Head
     from .loss import Loss
     from .tokenrow import TokenBatch
+    from .why import Why
 
 ANSWERS = {
     "find": "tracelab.query:find",
@@ -36,6 +37,7 @@ ANSWERS = {
     "heads": "tracelab.analyses.heads:heads",
     "losses": "tracelab.analyses.losses:losses",
     "token_batches": "tracelab.analyses.recordedbatch:token_batches",
+    "why": "tracelab.analyses.reasons:why",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
     "step_of": "tracelab.analyses.steps:step_of",
     "step_indices": "tracelab.analyses.steps:step_indices",
@@ -218,6 +220,10 @@ class Trace:
         BatchError where there is none, or where values were not kept.
         """
         return self._ask("token_batches")  # type: ignore[no-any-return]
+
+    def why(self, call: Call) -> Why:
+        """Why `call` was made and ran what it ran; `call.why()` is the same."""
+        return self._ask("why", call)  # type: ignore[no-any-return]
 
     def derived_facts(self, call: Call) -> Mapping[str, Any]:
         """What is known of a call from the calls around it."""

@@ -27,6 +27,11 @@ class Table(Generic[Row]):
         self.numbers[key] = number
         return number
 
+    def under(self, key: Any, row: Row) -> int:
+        """The number of what is stored under `key`: `row`, if nothing is yet."""
+        known = self.numbers.get(key)
+        return self.add(key, row) if known is None else known
+
     def number(self, row: Row) -> int:
         """The number of a row that is its own key."""
         known = self.numbers.get(row)

@@ -3,7 +3,7 @@
     {"format": "tracelab", "version": 1,
      "meta": {}, "dropped": 0, "faults": {},
      "sites": [{"kind": "module", "owner": "Linear", "function": "forward", ...}],
-     "places": [["script.py", 5]],
+     "places": [["script.py", 5]], "lineages": {...}, "sources": {"script.py": "0123456789abcdef"},
      "errors": ["ValueError"], "threads": ["MainThread"],
      "signatures": [[[0], [["mask", 1]]]],       spec ids by position, then by keyword
      "specs": [["tensor", [1, 4], "int64"]],     see `specs`
@@ -32,7 +32,7 @@ from typing import Any, TypeVar
 from ..calls import Columns, Trace
 from ..calls.folded import Folded
 from ..events import Site
-from . import packed, plain, rows, specs, tables
+from . import lineages, packed, plain, rows, specs, tables
 from .expect import Refused, at, each, items, mapping, members, text, whole
 from .facts import decode as decode_facts
 from .parser import parse
@@ -43,6 +43,7 @@ FORMAT = "tracelab"
 VERSION = 1
 
 _KEYS = ["meta", "dropped", "faults", "sites", "places", "threads"]
+_LATER_KEYS = ["lineages", "sources"]
 _FLAT_KEYS = ["errors", "signatures", "specs", "facts", "calls"]
 
 
@@ -63,7 +64,7 @@ def decode(data: bytes) -> Trace:
         raise Refused("JSON, but not a trace of tracelab")
     check_version(document.get("version"))
     is_packed = "packed" in document
-    members(document, ["format", "version", *_KEYS, *(["packed"] if is_packed else _FLAT_KEYS)])
+    members(document, ["format", "version", *_KEYS, *(["packed"] if is_packed else _FLAT_KEYS)], _LATER_KEYS)
     columns = _described(document)
     if is_packed:
         with at("packed"):
@@ -78,11 +79,12 @@ def _described(document: dict[str, Any]) -> Columns:
         places=_table(document, "places", tables.decode_place),
         threads=_table(document, "threads", text),
     )
+    with at("lineages"):
+        columns.lineages = lineages.decode_all(document["lineages"]) if "lineages" in document else []
+    with at("sources"):
+        columns.sources = lineages.decode_sources(document.get("sources", {}))
     with at("sites"):
-        told = document["sites"]
-        columns.sites = (
-            tables.decode_sites(told) if "packed" in document else each(items(told), tables.decode_site)
-        )
+        columns.sites = _sites(document["sites"], "packed" in document, len(columns.lineages))
     with at("meta"):
         columns.meta = plain.decode_mapping(document["meta"])
     with at("dropped"):
@@ -92,8 +94,10 @@ def _described(document: dict[str, Any]) -> Columns:
     return columns
 
 
-def _sites(value: Any, packed: bool) -> list[Site]:
-    return tables.decode_sites(value) if packed else each(items(value), tables.decode_site)
+def _sites(value: Any, packed: bool, known: int) -> list[Site]:
+    if packed:
+        return tables.decode_sites(value, known)
+    return each(items(value), lambda site: tables.decode_site(site, known))
 
 
 def _about(columns: Columns) -> Iterator[tuple[str, object]]:
@@ -102,6 +106,10 @@ def _about(columns: Columns) -> Iterator[tuple[str, object]]:
     yield "faults", columns.faults
     yield "places", columns.places
     yield "threads", columns.threads
+    if columns.lineages:
+        yield "lineages", lineages.encode_all(columns.lineages)
+    if columns.sources:
+        yield "sources", columns.sources
 
 
 def _packed(columns: Folded) -> list[tuple[str, object]] | None:

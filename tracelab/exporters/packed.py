@@ -102,6 +102,8 @@ def joined(
         dropped=columns.dropped,
         faults=columns.faults,
         meta=columns.meta,
+        lineages=columns.lineages,
+        sources=columns.sources,
     )
     try:
         return fold(recording, now)

@@ -15,11 +15,13 @@ from typing import Any
 
 from ..events import Place, Signature, Site
 from . import ints
-from .expect import at, each, items, members, text, text_or_none, whole
+from .expect import at, each, items, mapping, members, text, text_or_none, whole
 from .ints import Budget
 
 _DEFAULTS = {field.name: field.default for field in fields(Site)}
 _REQUIRED = [name for name, default in _DEFAULTS.items() if default is MISSING]
+_LATER = ("lineage",)
+"""Fields that files of earlier versions have not."""
 
 
 def encode_site(site: Site) -> dict[str, Any]:
@@ -28,12 +30,12 @@ def encode_site(site: Site) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value != _DEFAULTS[name]}
 
 
-def decode_site(value: Any) -> Site:
-    """The site that `encode_site` has written."""
+def decode_site(value: Any, lineages: int = 0) -> Site:
+    """The site that `encode_site` has written; there are so many `lineages` that it may point at."""
     decoded: dict[str, Any] = {}
     for name, item in members(value, _REQUIRED, _DEFAULTS).items():
         with at(name):
-            decoded[name] = _site_field(name, item)
+            decoded[name] = _site_field(name, item, lineages)
     return Site(**decoded)
 
 
@@ -47,18 +49,19 @@ def encode_sites(sites: list[Site]) -> dict[str, Any]:
     return {"values": list(numbers), **columns}
 
 
-def decode_sites(value: Any) -> list[Site]:
+def decode_sites(value: Any, lineages: int = 0) -> list[Site]:
     """The sites that `encode_sites` has written."""
-    found = members(value, ["values", *_DEFAULTS])
+    names = [name for name in _DEFAULTS if name not in _LATER or name in mapping(value)]
+    found = members(value, ["values", *names])
     values = items(found["values"])
     budget = Budget()
     columns: dict[str, list[Any]] = {}
     count: int | None = None
-    for name in _DEFAULTS:
+    for name in names:
         with at(name):
             numbers = ints.decode(found[name], budget, 0, len(values) - 1, count)
             count = len(numbers)
-            decoded = {number: _site_field(name, values[number]) for number in set(numbers)}
+            decoded = {number: _site_field(name, values[number], lineages) for number in set(numbers)}
             columns[name] = [decoded[number] for number in numbers]
     rows = zip(*columns.values(), strict=True)
     return [Site(**dict(zip(columns, row, strict=True))) for row in rows]
@@ -84,11 +87,13 @@ def decode_signature(value: Any, specs: int) -> Signature:
     return Signature(tuple(each(items(positional), number)), tuple(each(items(keywords), keyword)))
 
 
-def _site_field(name: str, value: Any) -> object:
+def _site_field(name: str, value: Any, lineages: int) -> object:
     if name in _REQUIRED:
         return text(value)
     if name == "line":
         return None if value is None else whole(value)
+    if name == "lineage":
+        return None if value is None else whole(value, 0, lineages - 1)
     if name in ("parameters", "aliases"):
         return tuple(each(items(value), text))
     return text_or_none(value)

@@ -18,9 +18,9 @@ from typing import Any
 
 from ..describe import file_name, instance_dict
 
-_MAX_LAYERS = 64
+MAX_LAYERS = 64
 _MAX_DECORATOR_LINES = 200
-_VARARGS = 0x04  # inspect.CO_VARARGS, without importing inspect
+_VARARGS, _VARKEYWORDS = 0x04, 0x08  # inspect.CO_VARARGS and CO_VARKEYWORDS, without importing inspect
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Origin:
     line: int | None = None
     parameters: tuple[str, ...] = ()
     varargs: str | None = None
+    keywords: tuple[str, ...] = ()
+    kwargs: str | None = None
 
 
 def peel(function: Any) -> Any:
@@ -43,22 +45,28 @@ def peel(function: Any) -> Any:
 def _peeled(function: Any) -> tuple[Any, bool]:
     """The innermost function, and whether a bound method was among the layers above it."""
     bound = False
-    for _ in range(_MAX_LAYERS):
-        kind = type(function)
-        below = instance_dict(function).get("__wrapped__")
-        if kind is MethodType:
-            bound, function = True, function.__func__
-        elif below is not None:  # before `partial.func`: accelerate's partials are wrapped like functions
-            function = below
-        elif kind is staticmethod or kind is classmethod:
-            function = function.__func__
-        elif kind is functools.partial:
-            function = function.func
-        elif kind is property:
-            function = function.fget
-        else:
+    for _ in range(MAX_LAYERS):
+        below = step_below(function)
+        if below is None:
             break
+        bound = bound or type(function) is MethodType
+        function = below
     return function, bound
+
+
+def step_below(function: Any) -> Any | None:
+    """What stands directly under a descriptor, bound method, partial or wrapper; None under the innermost."""
+    kind = type(function)
+    if kind is MethodType:
+        return function.__func__
+    below = instance_dict(function).get("__wrapped__")
+    if below is not None:  # before `partial.func`: accelerate's partials are wrapped like functions
+        return below
+    if kind is staticmethod or kind is classmethod:
+        return function.__func__
+    if kind is functools.partial:
+        return function.func
+    return function.fget if kind is property else None
 
 
 def origin(function: Any, owner: str, name: str, *, bound: bool = True) -> Origin:
@@ -76,17 +84,17 @@ def origin(function: Any, owner: str, name: str, *, bound: bool = True) -> Origi
 def _written(code: CodeType, module: str, name: str, bound: bool) -> Origin:
     above = code.co_qualname.rpartition(".")[0]
     in_class = bool(above) and not above.endswith("<locals>")
-    parameters = code.co_varnames[: code.co_argcount]
-    varargs = (
-        code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & _VARARGS else None
-    )
+    names, rest = code.co_varnames, code.co_argcount + code.co_kwonlyargcount
+    parameters, has_varargs = names[: code.co_argcount], bool(code.co_flags & _VARARGS)
     return Origin(
         above.rpartition(".")[2] if in_class else module,
         name,
         file_name(code.co_filename),
         def_line(code),
         parameters[1:] if bound else parameters,
-        varargs,
+        names[rest] if has_varargs else None,
+        names[code.co_argcount : rest],
+        names[rest + has_varargs] if code.co_flags & _VARKEYWORDS else None,
     )
 
 

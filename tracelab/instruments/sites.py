@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 from ..calls import is_below
@@ -17,8 +17,9 @@ from ..events import Site
 from ..recorder import Target
 from .bases import base_of
 from .experts import implementation
+from .lineages import Lineages
 from .made import Made
-from .origin import Origin, origin
+from .origin import Origin, origin, peel
 from .ranks import Rank
 from .roots import Roots, Stand
 
@@ -29,6 +30,7 @@ class Sites:
     def __init__(self, follow: Sequence[Any] = ()) -> None:
         self.roots = Roots()
         self.rank = Rank()
+        self.lineages = Lineages()
         self.everything = not follow
         self.bases: dict[tuple[str, str], tuple[str, ...]] = {}
         """Root and path of each model with a base, as they were known then, and the names of its parts."""
@@ -61,8 +63,14 @@ class Sites:
             varargs=found.varargs,
             container=stand.container if stand and is_module else None,
             aliases=stand.aliases if stand and is_module else (),
+            lineage=self.lineages.number(target, it, found),
         )
         return site, self._may_begin(target, it, stand)
+
+    def code(self, target: Target, it: Any) -> CodeType | None:
+        """The code that a call of `target` on `it` really runs, under all decorators."""
+        real = peel(_forward(it)[0] if target.kind == "module" else target.original)
+        return real.__code__ if type(real) is FunctionType else None
 
     def _learn(self, module: Any, stand: Stand) -> None:
         place = stand.root, stand.path
@@ -121,17 +129,23 @@ class Sites:
         return False
 
 
-def _forward_origin(module: Any, owner: str) -> Origin:
-    """The origin of the forward that `module` runs: its own attribute, or the class's."""
+def _forward(module: Any) -> tuple[Any, bool]:
+    """The forward that `module` runs, its own attribute or the class's, and whether it is given `self`."""
     forward = instance_dict(module).get("forward")
     if forward is not None:
-        return origin(forward, owner, "forward", bound=False)  # a plain function there gets no `self`
+        return forward, False
     for cls in mro_of(type(module)):
         forward = dict_of_class(cls).get("forward")
         if forward is not None:
             chosen = implementation(module, forward)
-            return origin(forward if chosen is None else chosen, owner, "forward")
-    return Origin(owner, "forward")
+            return (forward if chosen is None else chosen), True
+    return None, True
+
+
+def _forward_origin(module: Any, owner: str) -> Origin:
+    """Where it was written."""
+    forward, bound = _forward(module)
+    return Origin(owner, "forward") if forward is None else origin(forward, owner, "forward", bound=bound)
 
 
 def _method_origin(target: Target, owner: str) -> Origin:

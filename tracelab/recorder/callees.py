@@ -45,10 +45,17 @@ class Callees:
         by_object = target.by_object or self._by_object
         return self._books[target].get(id(it if by_object else type(it)))
 
-    def warm(self, target: Target, it: Any, recorder: Recorder, recorders: tuple[Recorder, ...]) -> Known:
-        """What is known of a callee; while `recorders` are active, the hot path finds it by itself."""
+    def warm(
+        self, target: Target, it: Any, recorder: Recorder, recorders: tuple[Recorder, ...]
+    ) -> Known | None:
+        """What is known of a callee; while `recorders` are active, the hot path finds it by itself.
+
+        None for a callee whose lines are watched, which is nothing for the hot path.
+        """
         key = id(it if target.by_object else type(it))
         known = self._books[target].get(key) or self.learn(target, it, recorder)
+        if known.lines is not None:
+            return None
         known.among = recorders
         if known.reference is not None:
             target.book[key] = known
@@ -66,7 +73,7 @@ class Callees:
         """What can be said of a callee that was never called before."""
         book = self._books[target]
         site, may_begin = self.locator.locate(target, it)
-        breed = self._breed(target, type(it))
+        breed, lines = self._breed(target, type(it)), recorder.lines
         known = Known(
             recorder=recorder,
             site=self._site(site, self._backward.runs()),
@@ -75,6 +82,7 @@ class Callees:
             is_plain=breed.is_plain and torch_call.is_plain(it),
             takes=Habit(breed.takes, self._read),
             gives=Habit(breed.gives, self._read),
+            lines=None if lines is None else lines.of(site, self.locator.code(target, it)),
         )
         anchor = it if target.by_object or self._by_object else type(it)
         key = id(anchor)

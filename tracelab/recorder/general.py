@@ -64,29 +64,30 @@ def reporter(
                     recorder = told[0]
                     if len(told) > 1:
                         proceed = reporter(target, original, told[1:], nth + 1)
-                    try:
-                        caller = _beyond(frame_above(up), target.through)
-                    except ValueError:  # no Python frame made this call
-                        caller = None
-                    entered = recorder.enter(target, self, args, kwargs, caller)
+                    entered = recorder.enter(target, self, args, kwargs, _caller(up, target.through))
             except Exception as error:
                 told[0].fault(f"enter {target.function}", error)
             if entered is None:
                 return proceed(self, *args, **kwargs)
             writer, known = entered
-            depth = writer.depth
+            depth, lines, watch = writer.depth, known.lines, None
             try:
                 try:
                     writer.depth = depth + 1
+                    watch = lines and lines.begin()
                     output = proceed(self, *args, **kwargs)
                 except BaseException as error:
+                    writer.depth = depth
+                    if lines is not None:
+                        lines.end(watch, writer, failed=True)
                     if target.tells is not None and isinstance(error, Exception):
-                        writer.depth = depth
                         recorder.tell(target, writer, target.tells.failed, self, args, kwargs, error)
                     recorder.fail(writer, depth, error)
                     raise
                 finally:
                     writer.depth = depth
+                if lines is not None:
+                    lines.end(watch, writer, failed=False)
                 if target.tells is not None:
                     recorder.tell(target, writer, target.tells.after, self, args, kwargs, output)
                 try:
@@ -103,8 +104,12 @@ def reporter(
     return unseen(method)
 
 
-def _beyond(caller: FrameType | None, files: tuple[str, ...]) -> FrameType | None:
-    """The first frame from `caller` on whose code stands in none of some files of the library."""
+def _caller(up: int, files: tuple[str, ...]) -> FrameType | None:
+    """The frame `up` above ours; above it again, as long as its code stands in some files of the library."""
+    try:
+        caller: FrameType | None = frame_above(up + 1)
+    except ValueError:  # no Python frame made this call
+        return None
     while caller is not None and caller.f_code.co_filename.endswith(files):
         caller = caller.f_back
     return caller

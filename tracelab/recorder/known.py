@@ -11,6 +11,7 @@ from ..describe import Habit, Kin
 from ..events import UNKNOWN, Lane
 
 if TYPE_CHECKING:
+    from .lines import LinesOf
     from .recorder import Recorder
 
 Caller = tuple[CodeType | None, int, int, int, int]
@@ -43,7 +44,8 @@ class Known:
     `caller` is the last one, one tuple that is replaced as a whole because threads share it: code,
     instruction, depth, the number of that visit and the code of its return.  `takes` and `gives`: what
     usually comes in and out.  `among`: the active recorders for which this was noted.  `is_plain`: it is
-    called as the breed says.  `reference` is weak: the callee is the host's.
+    called as the breed says.  `reference` is weak: the callee is the host's.  `lines`: how its lines are
+    watched, if they are; such a callee always goes the general way.
     """
 
     recorder: Recorder
@@ -56,6 +58,7 @@ class Known:
     reference: Any = None
     among: tuple[Recorder, ...] = ()
     caller: Caller = NOWHERE
+    lines: LinesOf | None = None
 
 
 @dataclass(eq=False, slots=True)

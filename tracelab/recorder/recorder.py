@@ -26,6 +26,7 @@ from . import active, stacks
 from .callees import Callees
 from .came import came, settle
 from .known import Known, Writer
+from .lines import Lines, Watchers
 from .tally import Tally
 from .target import Facts, Locator, Target
 
@@ -59,6 +60,7 @@ class Recorder:
         limit: int = 1_000_000,
         summary: bool = False,
         shapes: bool = True,
+        watchers: Watchers | None = None,
     ) -> None:
         self.locator = locator
         self.describer = describer
@@ -75,6 +77,7 @@ class Recorder:
         self._limit = limit
         self._summary = summary
         self._shapes = shapes
+        self.lines = None if watchers is None else Lines(self, watchers)
         self._full = False
         self._dropped = Tally()
         self.compiled = Tally()
@@ -142,10 +145,8 @@ class Recorder:
         try:
             facts = ask(*about, self if target.asks_more else self.describer.keeps_values)
             if facts:
-                key = repr(facts)  # of plain numbers and words; what repeats at each step is stored once
-                number = self.facts.numbers.get(key)
-                if number is None:
-                    number = self.facts.add(key, dict(facts))
+                # They are plain numbers and words; what repeats at each step is stored once.
+                number = self.facts.under(repr(facts), dict(facts))
                 writer.rows += (FACT, number, writer.depth)
         except Exception as error:
             self.fault(f"facts of {target.function}", error)
@@ -174,9 +175,7 @@ class Recorder:
             return
         if self._full:
             return
-        number = self.facts.numbers.get(COMPILED)
-        if number is None:
-            number = self.facts.add(COMPILED, {COMPILED: True})
+        number = self.facts.under(COMPILED, {COMPILED: True})
         row = [FACT, number, writer.depth - 1]
         if writer.rows[-3:] != row:  # a loop over a compiled function says it once
             writer.rows += row
@@ -244,6 +243,8 @@ class Recorder:
         """The recording is over: let go of the host's classes; calls that still run stay open."""
         self.callees.forget()
         self.describer.forget()
+        if self.lines is not None:
+            self.lines.close()
         for writer in list(self._writers):
             writer.rows = []
         own = getattr(self.local, "writer", None)
@@ -279,20 +280,21 @@ class Recorder:
 
     def running(self, meta: dict[str, Any]) -> Recording:
         """The same without specs, signatures and errors: the packers of the lanes know what numbers mean."""
+        facts = self.facts.listed({})
         return Recording(
             lanes=[writer.lane.copy() for writer in list(self._writers)],
             visits=self.callees.visits.listed(Visit(0, 0, 0)),
             sites=self.callees.sites.listed(Site("method", "", "?", "?")),
             places=self.callees.places(),
-            facts=self.facts.listed({}),
+            facts=facts if self.lines is None else list(map(self.lines.told, facts)),
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
             meta={**meta, **self._remarks()},
         )
 
-    def _remarks(self) -> dict[str, bool]:
-        """What stands in the meta of a recording that ended before its block did."""
-        return {
-            word: True for word, is_true in ((FORKED, self.forked), (SWITCHED_OFF, self.is_off)) if is_true
-        }
+    def _remarks(self) -> dict[str, Any]:
+        """What stands in the meta of a recording that ended before its block did, or lost lines."""
+        marks = {FORKED: self.forked, SWITCHED_OFF: self.is_off}
+        lost = {} if self.lines is None else self.lines.remarks()
+        return {**{word: True for word, is_true in marks.items() if is_true}, **lost}

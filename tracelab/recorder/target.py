@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, Protocol
 
 from ..events import Site
@@ -39,6 +40,10 @@ class Locator(Protocol):
 
     def locate(self, target: Target, it: Any) -> tuple[Site, bool]:
         """The site of `target` on the object `it`, and whether a call tree may begin here."""
+        ...
+
+    def code(self, target: Target, it: Any) -> CodeType | None:
+        """The code that such a call really runs; None where it is not written in Python."""
         ...
 
 

@@ -2,6 +2,7 @@
 
     tree      the folded call tree
     steps     the table of generation steps
+    why       the lines that led to one call, its MRO, its arguments
     picture   the tree as an SVG for a page
 
 and what these share: `theme` (colours), `glyphs` (signs, and their ASCII stand-ins), `clean` (no name acts

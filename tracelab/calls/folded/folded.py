@@ -53,6 +53,8 @@ class Folded(Columns):
             dropped=recording.dropped,
             faults=dict(recording.faults),
             meta=dict(recording.meta),
+            lineages=recording.lineages,
+            sources=recording.sources,
         )
         self._layout = layout
         self._family = Family(layout)

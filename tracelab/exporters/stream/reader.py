@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...calls import Columns, Trace
 from ...packing import LOOSE, Block, loose_block
-from .. import limits, packed, plain, tables, unblocks
+from .. import limits, lineages, packed, plain, tables, unblocks
 from ..expect import Refused, at, items, mapping, members, text, unexpected, whole
 from ..facts import decode as decode_facts
 from ..json import check_version
@@ -27,7 +27,7 @@ T = TypeVar("T")
 UNFINISHED = "unfinished"
 """Stands in the meta of a trace whose recording has no end."""
 
-_TABLES = ("sites", "places", "visits", "facts", "threads")
+_TABLES = ("lineages", "sites", "places", "visits", "facts", "threads")
 _GROWING = ("forms", "meanings", "templates")
 
 
@@ -90,6 +90,7 @@ class Told:
     strips: list[Strip] = field(default_factory=list)
     times: dict[int, Any] = field(default_factory=dict)
     meta: Any = field(default_factory=dict)
+    sources: Any = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=lambda: {"now": 0, "dropped": 0, "faults": {}})
     end: int | None = None
 
@@ -129,6 +130,8 @@ def _take(told: Told, document: dict[str, Any], line: int) -> None:
         told.end = whole(members(document, ["end"])["end"], -limits.CLOCK, limits.CLOCK)
     elif "meta" in document:
         told.meta = members(document, ["meta"])["meta"]
+    elif "sources" in document:
+        told.sources = members(document, ["sources"])["sources"]
     elif "times" in document:
         for pair in items(members(document, ["times"])["times"]):
             number, sums = items(pair, 2, 2)
@@ -160,8 +163,11 @@ def _take_events(told: Told, document: dict[str, Any], line: int) -> None:
 
 
 def _columns(told: Told) -> Columns:
+    known = _table(told, "lineages", lineages.decode)
     columns = Columns(
-        sites=_table(told, "sites", tables.decode_site),
+        lineages=known,
+        sources=lineages.decode_sources(told.sources),
+        sites=_table(told, "sites", lambda site: tables.decode_site(site, len(known))),
         places=_table(told, "places", tables.decode_place),
         threads=_table(told, "threads", text),
         meta=plain.decode_mapping(told.meta),

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...events import Lane, Recording
 from ...packing import Times, is_fact, tail
-from .. import blocks, plain, tables
+from .. import blocks, lineages, plain, tables
 from ..ledger import Ledger, encode_times
 from . import FORMAT
 
@@ -38,6 +38,7 @@ class Records:
         self._lanes: list[Progress] = []
         self._times: dict[int, Times] = {}
         self._meta: dict[str, Any] | None = None
+        self._sources: dict[str, str] = {}
 
     def since(self, seen: Recording, now: int) -> list[str]:
         """What is new in a snapshot; the lanes must not be settled."""
@@ -48,6 +49,9 @@ class Records:
         if seen.meta != self._meta:
             self._meta = seen.meta
             found.append({"meta": plain.encode(seen.meta)})
+        if seen.sources != self._sources:
+            self._sources = seen.sources
+            found.append({"sources": seen.sources})
         found += [*self._tables(seen), *lanes]
         state = {"now": now - seen.started, "dropped": seen.dropped, "faults": seen.faults}
         return [line_of(record) for record in [*found, state]]
@@ -114,6 +118,7 @@ def line_of(record: dict[str, Any]) -> str:
 
 
 _ROWS: dict[str, Callable[[Any], Any]] = {
+    "lineages": lineages.encode,
     "sites": tables.encode_site,
     "places": list,
     "visits": list,

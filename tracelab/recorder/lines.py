@@ -1,0 +1,113 @@
+"""Between the wrapper and whoever watches lines: begin with a call, end with it, keep what was seen.
+
+What was seen of a call is a fact of it, `lines`; equal passes are stored once, as all facts.  It is kept with
+numbers in place of specs, which it gets when the recording is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..events import FACT, LINES_LOST, Site
+from ..passes import LINES, Pass
+from ..values import Spec
+from .known import Writer
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+
+class Watchers(Protocol):
+    """Who watches lines: asked once for each callee, and at the beginning and end of its calls.
+
+    `lost`: how often somebody else took the place of the tracer, by name.
+    """
+
+    lost: dict[str, int]
+
+    def watched(self, site: Site, code: CodeType | None) -> Any:
+        """How calls at `site` are watched; None if they are not."""
+        ...
+
+    def begin(self, watched: Any, see: Callable[[Any], int], fault: Callable[[str, Exception], None]) -> Any:
+        """A call begins; `see` gives the number of the spec of a value.  None if it is not watched."""
+        ...
+
+    def end(self, watch: Any, failed: bool) -> Any:
+        """It has ended: what was seen, with numbers in place of specs; None for nothing."""
+        ...
+
+    def passed(self, seen: Any, spec: Callable[[int], Spec]) -> Pass:
+        """What was seen, with specs."""
+        ...
+
+    def close(self) -> None:
+        """The recording is over."""
+        ...
+
+
+class Lines:
+    """The lines of one recording."""
+
+    def __init__(self, recorder: Recorder, watchers: Watchers) -> None:
+        self._recorder = recorder
+        self._watchers = watchers
+
+    def of(self, site: Site, code: CodeType | None) -> LinesOf | None:
+        """Those of the calls at a site, whose function has this code; None if nobody wants them."""
+        try:
+            watched = self._watchers.watched(site, code)
+        except Exception as error:
+            self._recorder.fault("lines", error)
+            return None
+        return None if watched is None else LinesOf(self._recorder, self._watchers, watched)
+
+    def told(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Facts as a reader gets them."""
+        if LINES not in facts:
+            return facts
+        return {LINES: self._watchers.passed(facts[LINES], self._spec)}
+
+    def remarks(self) -> dict[str, Any]:
+        """What a reader has to know of the whole: who took the place of the tracer, and how often."""
+        return {LINES_LOST: dict(self._watchers.lost)} if self._watchers.lost else {}
+
+    def close(self) -> None:
+        """The recording is over."""
+        self._watchers.close()
+
+    def _spec(self, number: int) -> Any:
+        form, sizes = self._recorder.describer.came(number)
+        return form.fill(sizes)
+
+
+class LinesOf:
+    """The lines of one callee."""
+
+    __slots__ = ("_recorder", "_watched", "_watchers")
+
+    def __init__(self, recorder: Recorder, watchers: Watchers, watched: Any) -> None:
+        self._recorder = recorder
+        self._watchers = watchers
+        self._watched = watched
+
+    def begin(self) -> Any:
+        """A call begins: what to give back at its end; None if nothing is to be seen of it."""
+        recorder = self._recorder
+        try:
+            return self._watchers.begin(self._watched, recorder.describer.see, recorder.fault)
+        except Exception as error:
+            recorder.fault("lines", error)
+
+    def end(self, watch: Any, writer: Writer, failed: bool) -> None:
+        """It has ended; what was seen is kept.  `watch`: what `begin` gave."""
+        recorder = self._recorder
+        try:
+            seen = None if watch is None else self._watchers.end(watch, failed)
+            if seen is None:
+                return
+            writer.rows += (FACT, recorder.facts.under(seen, {LINES: seen}), writer.depth)
+        except Exception as error:
+            recorder.fault("lines", error)
