@@ -57,6 +57,9 @@ CLAIMS = {
         "fixed: padding in the table: 598",
     ],
     "trainer_steps": [
+        # 16 features, 2 classes, 4 rows; the file had a model without a head.
+        "head: BertForSequenceClassification.forward: bert, then dropout, classifier · [4,16] → [4,2] logits,"
+        " not probabilities · newly initialised: classifier.bias, classifier.weight",
         "dropped: sentence1, sentence2, idx by the signature of BertForSequenceClassification.forward",
         "phases: forward, loss, backward, clip, optimizer, scheduler, zero_grad",
         "first loss is ln 2: True",

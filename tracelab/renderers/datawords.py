@@ -3,7 +3,7 @@
     DataCollatorWithPadding.__call__  3 rows of 4–8, 33 % padding
     default_data_collator  column labels: ragged in rows 1, 2  ✗ ValueError
     Dataset.map  25 → 25 rows in 3 batches, + input_ids, − text
-    BertForSequenceClassification.from_pretrained  bfloat16, eager, newly initialised: classifier.bias, …
+    BertForSequenceClassification.from_pretrained  bfloat16, eager, newly initialised: classifier
     classifier Linear  newly initialised
     cross_entropy  label out of range  ✗ IndexError
 
@@ -40,10 +40,7 @@ def trouble(facts: Facts) -> str:
         places = facts.get("dataset_rows") or facts.get("rows_at_fault")
         where = "rows of the dataset" if facts.get("dataset_rows") else "rows"
         return clean(f"column {facts['column']}: {problem} in {where} {_names(places)}")
-    fresh = facts.get("newly_initialised")
-    if fresh:
-        return "newly initialised" + (f": {_names(fresh)}" if "weights" in facts else "")
-    return ""
+    return _fresh(facts.get("newly_initialised", ()), "weights" in facts)
 
 
 def words(facts: Facts) -> tuple[str, ...]:
@@ -52,6 +49,14 @@ def words(facts: Facts) -> tuple[str, ...]:
         if name in facts:
             return tuple([clean(text) for text in say(facts)])
     return ()
+
+
+def _fresh(weights: tuple[str, ...], of_load: bool) -> str:
+    """A load names the modules; a module has weights of its own; what found them out says nothing."""
+    if of_load and weights:
+        modules = dict.fromkeys(name.rpartition(".")[0] or name for name in weights)
+        return clean(f"newly initialised: {_names(modules)}")
+    return "newly initialised" if weights and not any("." in name for name in weights) else ""
 
 
 def _batch(facts: Facts) -> list[str]:
