@@ -38,7 +38,8 @@ def trouble(facts: Facts) -> str:
         return "padded without an attention_mask"
     if isinstance(problem, str) and "column" in facts:
         places = facts.get("dataset_rows") or facts.get("rows_at_fault")
-        where = "rows of the dataset" if facts.get("dataset_rows") else "rows"
+        row = "row" if len(places or ()) == 1 else "rows"
+        where = f"{row} of the dataset" if facts.get("dataset_rows") else row
         return clean(f"column {facts['column']}: {problem} in {where} {_names(places)}")
     return _fresh(facts.get("newly_initialised", ()), "weights" in facts)
 
@@ -66,7 +67,8 @@ def _batch(facts: Facts) -> list[str]:
     span = str(min(lengths)) if min(lengths) == max(lengths) else f"{min(lengths)}–{max(lengths)}"
     found = [f"{facts.get('rows')} rows of {span}, {share:.0%} padding".replace("%", " %")]
     if facts.get("labels_padded"):
-        found.append(f"{facts['labels_padded']} labels padded")
+        one = facts["labels_padded"] == 1
+        found.append(f"{facts['labels_padded']} label{'' if one else 's'} padded")
     if "labels_masked" in facts:
         found.append(f"{facts['labels_masked']} masked")
     return found
