@@ -39,8 +39,8 @@ def trouble(facts: Facts) -> str:
     if isinstance(problem, str) and "column" in facts:
         places = facts.get("dataset_rows") or facts.get("rows_at_fault")
         row = "row" if len(places or ()) == 1 else "rows"
-        where = f"{row} of the dataset" if facts.get("dataset_rows") else row
-        return clean(f"column {facts['column']}: {problem} in {where} {_names(places)}")
+        of = " of the dataset" if facts.get("dataset_rows") else ""
+        return clean(f"column {facts['column']}: {problem} in {row} {_names(places)}{of}")
     return _fresh(facts.get("newly_initialised", ()), "weights" in facts)
 
 
