@@ -8,7 +8,6 @@ has line numbers and names alone, and says why.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -18,14 +17,16 @@ from ..calls.listing import Column, Listing, Listings
 from ..errors import TracelabError
 from ..passes import LINES, Pass
 from ..query import matches, unknown
-from ..sourcetext import Text, find
+from ..sourcetext import Text
 from ..values import Spec, inert
 from .executions import told
 from .marking import marked
 from .merging import merged
-from .sidebyside import Group, Seen, When, alike, fact_of, groups, joined
+from .moments import Moments
+from .sidebyside import Group, Seen, alike, fact_of, groups, joined
 from .stepwise import folded_paths
-from .units import RETURN, Layout, Unit, function_at, layout, parse, plain_layout
+from .texts import Texts
+from .units import RETURN, Layout, Unit
 
 HINT = 'record them with trace(source="WhisperAttention.forward")'
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
@@ -69,8 +70,8 @@ def of_call(trace: Trace, number: int) -> Listings:
 
 def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
     """The listings of calls whose lines were recorded, in the order of the calls."""
-    texts = _Texts(trace)
-    steps = {one.call.id: When(one.phase, one.index) for one in trace.steps()}
+    texts = Texts(trace)
+    steps = Moments(trace)
     functions: dict[tuple[object, ...], list[Call]] = {}
     for call in calls:
         functions.setdefault(_function(_lines_of(trace, call), call), []).append(call)
@@ -81,7 +82,7 @@ def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
         for call in some:
             lines = _lines_of(trace, call)
             facts = {unit: fact_of(one, not lines.cut) for unit, one in told(lines, outline).items()}
-            objects.setdefault(call.path or "", []).append(Seen(call, lines, _when(call, steps), facts))
+            objects.setdefault(call.path or "", []).append(Seen(call, lines, steps.of(call), facts))
         for paths in alike(objects):
             made = groups([objects[path] for path in paths])
             yield _listing(made, paths, outline, text)
@@ -152,45 +153,6 @@ def _function(lines: Pass, call: Call) -> tuple[object, ...]:
     """What calls of one listing share: the function, and the place of its object but for numbers."""
     place = None if call.path is None else _NUMBER.sub("0", call.path)
     return lines.file, lines.first, lines.name, call.root, place
-
-
-class _Texts:
-    """The texts of functions; each file is looked up and parsed once."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._sources = trace.columns.sources
-        self._known: dict[str, tuple[Text, ast.Module | str]] = {}
-
-    def of(self, seen: Pass, every: Sequence[Pass]) -> tuple[Text, Layout]:
-        """The text of the file and the statements of the function; without a text, its bare lines.
-
-        `every`: all that is to be shown of it.
-        """
-        text, tree = self._file(seen.file)
-        if isinstance(tree, ast.Module):
-            function = function_at(tree, seen.first, seen.name)
-            if function is not None:
-                return text, layout(function, text.lines)
-            tree = f"there is no {inert(seen.name)} at line {seen.first}"
-        numbers = [line.number for one in every for line in one.lines]
-        return Text(problem=tree), plain_layout(numbers, seen.first)
-
-    def _file(self, file: str) -> tuple[Text, ast.Module | str]:
-        if file not in self._known:
-            text = find(file, self._sources.get(file))
-            tree = parse(text.lines) if text.problem is None else text.problem
-            self._known[file] = text, tree
-        return self._known[file]
-
-
-def _when(call: Call, steps: dict[int, When]) -> When | None:
-    """The step whose model call is above a call."""
-    if call.id in steps:
-        return steps[call.id]
-    above = next((one.id for one in call.ancestors if one.id in steps), None)
-    if above is not None:
-        return steps[above]
-    return None if call.step is None else When("step", call.step)
 
 
 def _nothing(

@@ -19,6 +19,7 @@ from ..passes import Pass
 from ..values import Spec
 from .executions import Told
 from .merging import kind, merged, sizes
+from .moments import When
 from .repeats import stretches, summary
 
 MOST = 4
@@ -33,14 +34,6 @@ class Fact:
     hits: int | str
     condition: bool | str | None
     bound: dict[str, Spec]
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """The step that a call belongs to; of a call outside of steps only its number."""
-
-    phase: str
-    index: int
 
 
 @dataclass(slots=True)
