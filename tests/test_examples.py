@@ -10,6 +10,7 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -17,13 +18,31 @@ import pytest
 
 import tracelab
 
-from .lessons import CLAIMS, GOLDEN, TABLES
+from . import course, lessons
 from .renderers.golden import compare
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "examples"
 
 UNTRACED = "own_script_for_run"
+
+CLAIMS = {**course.CLAIMS, **lessons.CLAIMS}
+TABLES = {**course.TABLES, **lessons.TABLES}
+
+
+@pytest.fixture(autouse=True)
+def _no_accelerator_is_left() -> Iterator[None]:
+    """accelerate keeps what it found out about the process for good; other tests want to choose anew."""
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    state = sys.modules.get("accelerate.state")
+    if state is not None:
+        state.AcceleratorState._reset_state(reset_partial_state=True)
+        state.GradientState._reset_state()
 
 
 def test_every_lesson_is_tested() -> None:
@@ -40,7 +59,7 @@ def test_a_lesson_says_what_is_true(name: str, capsys: pytest.CaptureFixture[str
     rows = [" ".join(line.split()) for line in lines]
     for beginning in TABLES.get(name, ()):
         assert any(row.startswith(beginning) for row in rows), beginning
-    if name in GOLDEN and metadata.version("transformers") == GOLDEN[name]:
+    if metadata.version("transformers") == lessons.GOLDEN.get(name):
         compare(f"lesson_{name}", text)
 
 
