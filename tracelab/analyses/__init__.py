@@ -20,9 +20,9 @@ and what these are made of: `keys` (which subtrees are equal) and `likeness` (wh
 facts that these make), `shapes` (one shape text for many calls), `modelcalls` (what a step shows of its model
 call).
 
-A listing is made by `texts` and `units` (the source, cut into statements), `moments` (the steps of its calls),
-`executions` (line events as statements), `merging` (one spec for many), `sidebyside` (which calls went alike)
-and `marking` (the finished lines).
+A listing is made by `texts` and `units` (the source, cut into statements), `moments` (the steps of its
+calls), `executions` (line events as statements), `merging` (one spec for many), `sidebyside` (which calls went
+alike) and `marking` (the finished lines).
 
 Everything works on the columns of the trace, needs no torch, and walks with loops instead of recursion:
 a trace may be 100,000 calls deep.  Nothing looks at every call: of equal subtrees the first one is looked
