@@ -120,6 +120,12 @@ def test_a_test_that_raises_went_neither_way() -> None:
     assert column.last == column.lines[2].number
 
 
+def test_a_statement_that_raised_bound_nothing() -> None:
+    # 8 // 4 is 2; 8 // 0 leaves y as it was, and that is no news.
+    said = told(programs.retried, lambda: programs.retried([4, 0]))
+    assert said[3:] == ["3 ×2", "4 ×2 y=2", "5 ×1 True"]
+
+
 def test_a_with_is_left_once_and_not_entered_twice() -> None:
     said = told(programs.managed, lambda: programs.managed([1]))
     assert said == [

@@ -248,6 +248,17 @@ def test_where_lines_are_missing_nothing_is_said_of_the_others() -> None:
     assert "True" not in text and "False" not in text
 
 
+def test_where_the_end_was_not_seen_nothing_is_said_of_what_came_after() -> None:
+    # Somebody took the place of the tracer after `length = tokens`; the call itself returned.
+    seen = lines(5, 0)
+    listing = one(trace_of(node(replace(seen, lines=seen.lines[:4], ended="open"))))
+    assert listing.line(DEF + 17).bound == {"length": ScalarSpec("int", 5, True)}
+    assert listing.line(DEF + 18).reached is None
+    text = str(listing)
+    assert "incomplete: the end of a call was not seen, more lines may have run" in text
+    assert "✗" not in text and "returned" not in text
+
+
 def test_listings_need_no_torch(tmp_path: Path) -> None:
     generated().save(tmp_path / "run.json")
     code = f"""

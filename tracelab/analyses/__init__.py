@@ -21,8 +21,8 @@ facts that these make), `shapes` (one shape text for many calls), `modelcalls` (
 call).
 
 A listing is made by `texts` and `units` (the source, cut into statements), `moments` (the steps of its
-calls), `executions` (line events as statements), `merging` (one spec for many), `sidebyside` (which calls went
-alike) and `marking` (the finished lines).
+calls), `executions` (line events as statements), `merging` (one spec for many), `sidebyside` (which calls
+went alike) and `marking` (the finished lines).
 
 Everything works on the columns of the trace, needs no torch, and walks with loops instead of recursion:
 a trace may be 100,000 calls deep.  Nothing looks at every call: of equal subtrees the first one is looked

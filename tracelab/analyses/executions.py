@@ -22,12 +22,16 @@ Condition = bool | None
 
 @dataclass(slots=True)
 class Execution:
-    """One execution of a unit: what it bound, and whether the body of the unit ran next (None: not known)."""
+    """One execution of a unit: what it bound, and whether the body of the unit ran next (None: not known).
+
+    `leaves`: of a `with`, the way out.  `raised`: an exception came out of it.
+    """
 
     unit: int
     bound: dict[str, Spec] = field(default_factory=dict)
     led: Condition = None
     leaves: bool = False
+    raised: bool = False
 
 
 @dataclass(slots=True)
@@ -55,8 +59,8 @@ def told(seen: Pass, layout: Layout) -> dict[int, Told]:
         one.hits += not in_vain
         if unit.asks and execution.led is not None:
             one.led.append(execution.led)
-        if in_vain and unit.kind == FOR:
-            continue  # nothing was left to be bound
+        if (in_vain and unit.kind == FOR) or execution.raised:
+            continue  # nothing was left to be bound, or the names hold what they held before
         for name, spec in execution.bound.items():
             one.bound.setdefault(name, []).append(spec)
     return found
@@ -78,6 +82,7 @@ def executions(seen: Pass, layout: Layout) -> list[Execution]:
         before = event
     for at, execution in enumerate(found):
         execution.led = _led(found, at, seen, layout)
+        execution.raised = _raised(found, at, seen, layout)
     return found
 
 
@@ -92,6 +97,16 @@ def _is_inside(layout: Layout, execution: Execution, unit: Unit) -> bool:
     return not unit.on_one_line and unit.leads_to(layout.units[execution.unit].first)
 
 
+def _raised(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> bool:
+    """Whether a statement ended in an exception: it left the function, or the next line is an `except`."""
+    unit = layout.units[found[at].unit]
+    if unit.kind in (ENTRY, EXCEPT):
+        return False
+    if at + 1 == len(found):
+        return seen.ended == "exception"
+    return layout.units[found[at + 1].unit].kind == EXCEPT
+
+
 def _led(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> Condition:
     """Whether the body of a unit ran next."""
     unit = layout.units[found[at].unit]
@@ -104,7 +119,7 @@ def _led(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> Con
     following = layout.units[found[at + 1].unit]
     if following is unit:
         return unit.on_one_line  # `while True:` around an `if` comes back to it
-    if following.kind == EXCEPT and unit.kind != EXCEPT:
+    if _raised(found, at, seen, layout):
         return None  # the test itself has raised
     if unit.on_one_line and unit.kind not in LOOPS:
         return None

@@ -23,7 +23,7 @@ from .executions import told
 from .marking import marked
 from .merging import merged
 from .moments import Moments
-from .sidebyside import Group, Seen, alike, fact_of, groups, joined
+from .sidebyside import Group, Seen, alike, fact_of, groups, is_whole, joined
 from .stepwise import folded_paths
 from .texts import Texts
 from .units import RETURN, Layout, Unit
@@ -81,7 +81,7 @@ def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
         objects: dict[str, list[Seen]] = {}
         for call in some:
             lines = _lines_of(trace, call)
-            facts = {unit: fact_of(one, not lines.cut) for unit, one in told(lines, outline).items()}
+            facts = {unit: fact_of(one, is_whole(lines)) for unit, one in told(lines, outline).items()}
             objects.setdefault(call.path or "", []).append(Seen(call, lines, steps.of(call), facts))
         for paths in alike(objects):
             made = groups([objects[path] for path in paths])
@@ -106,14 +106,14 @@ def _column(group: Group, outline: Layout, text: Text) -> Column:
     ends = {one.lines.ended for one in group.every}
     ended = ends.pop() if len(ends) == 1 else "varied"
     last = _last(outline, group.first[0].lines)
-    cut = sum(one.lines.cut for one in group.every)
+    whole = all(is_whole(one.lines) for one in group.every)
     return Column(
         label=group.label,
         calls=tuple([one.call for one in group.every]),
-        lines=marked(outline, text, joined(group), group.first[0], not cut),
+        lines=marked(outline, text, joined(group), group.first[0], whole),
         steps=tuple(dict.fromkeys(one.when.index for one in group.first if one.when is not None)),
         ended=ended,
-        cut=cut,
+        cut=sum(one.lines.cut for one in group.every),
         last=0 if last is None else last.first,
         returned=_returned(group) if _gives_back(outline, last) and ended == "return" else None,
     )
