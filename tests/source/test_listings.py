@@ -95,7 +95,7 @@ def test_what_is_not_there_is_one_line_that_says_what_is() -> None:
     assert str(trace.source(path="x", step=9)) == f"no lines at 'x' in step 9 were recorded; {there}"
     assert repr(trace.source("x\x1b")) == f"<no lines of 'x\\x1b' were recorded; {there}>"
     bare = build(call("Net.forward"))
-    hint = 'record them with trace(source="Net.forward")'
+    hint = 'record them with trace(source="Net.forward") or tracelab run --source Net.forward'
     assert str(bare.source("Net.forward")) == f"no lines of 'Net.forward' were recorded: {hint}"
     assert "WhisperAttention.forward" in str(bare.source())
     assert (

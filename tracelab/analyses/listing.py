@@ -28,7 +28,8 @@ from .stepwise import folded_paths
 from .texts import Texts
 from .units import RETURN, Layout, Unit
 
-HINT = 'record them with trace(source="WhisperAttention.forward")'
+HINT = 'record them with trace(source="{0}") or tracelab run --source {0}'
+EXAMPLE = "WhisperAttention.forward"
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 
@@ -64,7 +65,11 @@ def of_call(trace: Trace, number: int) -> Listings:
     if isinstance(trace.columns.facts.get(number, {}).get(LINES), Pass):
         return Listings(listings(trace, [call]))
     recorded = _recorded(trace)
-    there = f"there are lines of call {', '.join(str(one.id) for one in recorded[:3])}" if recorded else HINT
+    there = (
+        f"there are lines of call {', '.join(str(one.id) for one in recorded[:3])}"
+        if recorded
+        else HINT.format(EXAMPLE)
+    )
     raise TracelabError(f"no lines of call {number} ({inert(call.name)}) were recorded; {there}")
 
 
@@ -170,5 +175,5 @@ def _nothing(
         if not any(matches(site, pattern) for site in trace.columns.sites):
             return unknown(trace, pattern)
         if pattern.replace(".", "").isidentifier():
-            return f'no lines{asked} were recorded: record them with trace(source="{pattern}")'
-    return f"no lines were recorded: {HINT}"
+            return f"no lines{asked} were recorded: {HINT.format(pattern)}"
+    return f"no lines were recorded: {HINT.format(EXAMPLE)}"
