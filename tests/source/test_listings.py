@@ -18,6 +18,7 @@ from tests.source.listed import listed, node, trace_of
 from tests.source.tracer import passes_of
 from tracelab.analyses.merging import merged
 from tracelab.analyses.sidebyside import MOST
+from tracelab.analyses.stepwise import folded_paths
 from tracelab.calls import Listing, Trace
 from tracelab.passes import Line, Pass
 from tracelab.sourcetext import digests
@@ -155,6 +156,23 @@ def test_layers_may_see_the_same_cache_longer() -> None:
     nodes = [node(seen(length), f"layers.{at}") for at, length in enumerate((0, 0, 4))]
     listing = one(build(*nodes))
     assert str(listing.lines[0].bound["cache"]) == "DynamicCache(kv varied, 2 layers)"
+
+
+@pytest.mark.parametrize(
+    ("paths", "folded"),
+    [
+        (["layers.0.mlp"], ["layers.0.mlp"]),
+        (["layers.0.mlp", "layers.1.mlp"], ["layers.(0-1).mlp"]),
+        (["0", "1", "2"], ["(0-2)"]),
+        ([f"layers.{a}.experts.{b}" for a in range(2) for b in (0, 2)], ["layers.(0-1).experts.(0,2)"]),
+        (["layers.0.experts.0", "layers.1.experts.1"], ["layers.0.experts.0", "layers.1.experts.1"]),
+        (["q", "k"], ["q", "k"]),
+        (["", ""], [""]),
+        ([], []),
+    ],
+)
+def test_the_places_of_objects_that_went_alike(paths: list[str], folded: list[str]) -> None:
+    assert folded_paths(paths) == folded
 
 
 # --- one spec for many -----------------------------------------------------------------------------------
