@@ -14,7 +14,8 @@ from tests.source import programs
 from tests.source.listed import listed, told
 from tests.source.tracer import passes_of
 from tracelab.analyses.executions import executions
-from tracelab.analyses.units import function_at, layout, parse
+from tracelab.analyses.texts import function_at, parse
+from tracelab.analyses.units import layout
 from tracelab.passes import Line, Pass
 from tracelab.values import ScalarSpec
 
@@ -210,8 +211,9 @@ def test_targets_of_all_kinds() -> None:
 
 
 def test_a_comprehension_runs_once() -> None:
+    # From Python 3.12 on it runs in the function itself; its `x` and `y` are still no names of the function.
     said = told(programs.comprehended, lambda: programs.comprehended([1, 2]))
-    assert [words for words in said if "x=" not in words] == ["0 ×1 xs=f32[1,2]", "1 ×1 ys=f32[2,3]"]
+    assert said == ["0 ×1 xs=f32[1,2]", "1 ×1 ys=f32[2,3]"]
 
 
 def test_a_nested_function_is_one_statement() -> None:

@@ -14,7 +14,8 @@ from types import CodeType
 import pytest
 
 from tests.source import programs
-from tracelab.analyses.units import Layout, Unit, function_at, layout, parse, plain_layout
+from tracelab.analyses.texts import function_at, parse
+from tracelab.analyses.units import Layout, Unit, layout, plain_layout
 
 OPTIMIZED = 0x1
 """The flag of the code of a function."""
@@ -92,6 +93,18 @@ def test_tests_that_ask_nothing() -> None:
         *(("case", True), ("case", True), ("case", False)),
         *(("except", True), ("except", False)),
     ]
+
+
+def test_names_that_only_comprehensions_bind() -> None:
+    text = """\
+    def f(x):
+        a = [b for b in x]
+        c = [c for c, (d, *e) in x if (g := c)]
+        for h in [i for i in x]: pass
+        if {j: k for j, k in x}: pass
+        l = sum(m for m in x)"""
+    inner = [set(unit.inner) for unit in laid_out(text).units[1:] if unit.kind != "simple" or unit.again]
+    assert inner == [{"b"}, {"d", "e"}, {"i"}, {"j", "k"}, {"m"}]
 
 
 def test_a_function_is_found_by_its_first_decorator() -> None:

@@ -62,7 +62,8 @@ def told(seen: Pass, layout: Layout) -> dict[int, Told]:
         if (in_vain and unit.kind == FOR) or execution.raised:
             continue  # nothing was left to be bound, or the names hold what they held before
         for name, spec in execution.bound.items():
-            one.bound.setdefault(name, []).append(spec)
+            if name not in unit.inner:
+                one.bound.setdefault(name, []).append(spec)
     return found
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Sequence
 
 from ..calls import Trace
 from ..passes import Pass
 from ..sourcetext import Text, find
 from ..values import inert
-from .units import Layout, function_at, layout, parse, plain_layout
+from .units import FUNCTIONS, Function, Layout, first_line, layout, plain_layout
 
 
 class Texts:
@@ -39,3 +40,21 @@ class Texts:
             tree = parse(text.lines) if text.problem is None else text.problem
             self._known[file] = text, tree
         return self._known[file]
+
+
+def parse(lines: Sequence[str]) -> ast.Module | str:
+    """The tree of a source text, or what is in the way."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is not ours to complain about escapes
+            return ast.parse("\n".join(lines) + "\n")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return f"the source text does not parse ({type(error).__name__})"
+
+
+def function_at(tree: ast.Module, first: int, name: str) -> Function | None:
+    """The function whose code begins at line `first`; `name` as in `__qualname__`."""
+    last_name = name.rpartition(".")[2]
+    found = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS) and first_line(node) == first]
+    fitting = [node for node in found if getattr(node, "name", "<lambda>") == last_name]
+    return fitting[0] if fitting else None
