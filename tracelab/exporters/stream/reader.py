@@ -27,7 +27,7 @@ T = TypeVar("T")
 UNFINISHED = "unfinished"
 """Stands in the meta of a trace whose recording has no end."""
 
-_TABLES = ("lineages", "sites", "places", "visits", "facts", "threads")
+_TABLES = ("texts", "lineages", "sites", "places", "visits", "facts", "threads")
 _GROWING = ("forms", "meanings", "templates")
 
 
@@ -163,7 +163,8 @@ def _take_events(told: Told, document: dict[str, Any], line: int) -> None:
 
 
 def _columns(told: Told) -> Columns:
-    known = _table(told, "lineages", lineages.decode)
+    texts = _table(told, "texts", text)
+    known = _table(told, "lineages", lambda row: lineages.decode_row(row, texts))
     columns = Columns(
         lineages=known,
         sources=lineages.decode_sources(told.sources),
