@@ -27,9 +27,9 @@ FLOORS = (
     {"packing"},
     {"calls", "patching", "arrivals", "describe", "sourcetext"},
     {"recorder", "fold", "query", "lines"},
-    {"instruments", "analyses", "exporters", "running"},
+    {"instruments", "analyses", "exporters", "running", "stops", "options"},
     {"renderers", "session", "script", "demo"},
-    {"tokenline"},
+    {"tokenline", "breakpoints"},
     {"__init__", "cli", "pytest_plugin"},
     {"__main__"},
 )

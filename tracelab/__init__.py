@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from .breakpoints import Breakpoint, breakpoint
 from .calls import Call, Step, Trace
 from .errors import BatchError, PatternWarning, ScriptError, SetupError, TraceFileError, TracelabError
 from .exporters import load
@@ -26,6 +27,7 @@ from .values import CacheSpec, ContainerSpec, ObjectSpec, ScalarSpec, TensorSpec
 
 __all__ = [
     "BatchError",
+    "Breakpoint",
     "CacheSpec",
     "Call",
     "ContainerSpec",
@@ -42,6 +44,7 @@ __all__ = [
     "TracelabError",
     "UnreadableSpec",
     "batch_text",
+    "breakpoint",
     "load",
     "reset",
     "show_batch",

@@ -19,17 +19,14 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
-from .lines import choices, watching
-from .recorder import Recorder, active
+from .options import EXACT, SUMMARY, refuse_impossible, told, watching_for
+from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
 if TYPE_CHECKING:
     from .exporters.stream.writer import Stream
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-EXACT, SUMMARY = "exact", "summary"
 
 _NOBODY = 2
 """References to a session that nobody holds but the call that enters it: `trace().__enter__()`, where only
@@ -93,6 +90,8 @@ class Session:
         self._given = roots
         self._options = options
         self._file = file
+        self.watchers: Watchers | None = None
+        """Who watches the lines of calls, in place of what `source` says."""
         self._entered = False
         self._end: Callable[[], None] = _nothing
         self._again: Callable[[Exception], object] = _nothing
@@ -112,10 +111,10 @@ class Session:
             limit=options["limit"],
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
-            watchers=watching(options.get("source")),
+            watchers=self.watchers or watching_for(options),
         )
         running = Running(
-            recorder, sites.roots.settle, sites.rank.look, options, sites.heads, sites.lineages.listed
+            recorder, sites.roots.settle, sites.rank.look, told(options), sites.heads, sites.lineages.listed
         )
         trace = Trace(pull=running.columns)
         # A file that cannot be written is refused before anything is patched.
@@ -161,7 +160,7 @@ def trace(
     times: str = EXACT,
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
-    source: str | Sequence[str] | None = None,
+    source: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] | None = None,
     see_through_compile: bool = False,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
@@ -179,7 +178,8 @@ def trace(
         `{rank}` in the name becomes its rank (0 where there is only one process).
     limit: number of calls kept; what is over it is counted as dropped.
     source: of which callees the lines are kept, with the names that each line bound: patterns of
-        `Owner.function`, of paths or of files, with `@first` for the first call of each.  See `trace.source`.
+        `Owner.function`, of paths or of files, with `@first` for the first call of each, or a hunter
+        predicate.  See `trace.source`.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
         that the calls in it are seen; without it a call that runs compiled code says so.
 
@@ -195,33 +195,14 @@ def trace(
         "see_through_compile": bool(see_through_compile),
     }
     if source is not None:
-        options["source"] = [str(choice) for choice in choices(source)]
+        from .lines import choices  # most recordings do without
+
+        options["source"] = choices(source)
     target = None if file is None else os.fsdecode(file)
-    _refuse_impossible(options, target)
+    refuse_impossible(options, target)
     for given in roots:
         followed(given)  # refused here, where the user wrote it; looked up again on entry
     return Session(roots, options, target)
-
-
-def _refuse_impossible(options: dict[str, Any], file: str | None) -> None:
-    """SetupError for the first option that cannot be used."""
-    depth, limit, times = options["depth"], options["limit"], options["times"]
-    if depth is not None and (type(depth) is not int or depth < 1):
-        raise SetupError(
-            f"depth={depth!r} is not possible; it is a number of levels from 1 on, or None for all"
-        )
-    if type(limit) is not int or limit < 0:
-        raise SetupError(f"limit={limit!r} is not possible; it is a number of calls from 0 on")
-    if times not in (EXACT, SUMMARY):
-        raise SetupError(f"times={times!r} is not possible; it is {EXACT!r} or {SUMMARY!r}")
-    if not options["shapes"] and (options["values"] or options["stats"]):
-        raise SetupError(
-            "shapes=False keeps nothing of any argument, so values=True and stats=True have no use"
-        )
-    if not options["shapes"] and "source" in options:
-        raise SetupError("shapes=False looks at no value, so source= has no use")
-    if file is not None and not file.lower().endswith(".jsonl"):
-        raise SetupError(f"file={file!r} is not possible; a stream goes to a file that ends in .jsonl")
 
 
 def reset() -> None:

@@ -19,12 +19,13 @@ import click
 from ..errors import ScriptError
 from .options import check_output, output_option, show_tree, view_options
 from .refusal import USAGE, refuse
+from .stops import Stops
 
 if TYPE_CHECKING:
     from ..calls import Trace
     from ..script import Program
 
-RECORDING = ("values", "stats", "limit", "see_through_compile")
+RECORDING = ("values", "stats", "limit", "source", "see_through_compile")
 """The options that are those of `trace()`; the others say how the tree is shown."""
 
 
@@ -47,12 +48,32 @@ RECORDING = ("values", "stats", "limit", "see_through_compile")
 @click.option(
     "--see-through-compile", is_flag=True, help="Run compiled code as plain Python, so that it is seen."
 )
+@click.option(
+    "--source", metavar="PATTERN", multiple=True, help="Keep the lines of these calls; see tracelab source."
+)
+@click.option(
+    "--break",
+    "breaks",
+    metavar="PATTERN[@STEP]",
+    multiple=True,
+    help="Enter the debugger in calls of 'LlamaAttention.forward', 'model.layers.3.self_attn@4' ...",
+)
+@click.option("--when", metavar="EXPR", help="For --break: only if this holds, such as 'nan(output)'.")
+@click.option("--post-mortem", is_flag=True, help="Enter the debugger where the script fails.")
 @click.option("--quiet", is_flag=True, help="Show no tree.")
 @view_options
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def run(
-    script: str, arguments: tuple[str, ...], output: str | None, module: bool, quiet: bool, **options: Any
+    script: str,
+    arguments: tuple[str, ...],
+    output: str | None,
+    module: bool,
+    quiet: bool,
+    breaks: tuple[str, ...],
+    when: str | None,
+    post_mortem: bool,
+    **options: Any,
 ) -> Callable[[], int]:
     """Run SCRIPT with its ARGUMENTS as python would, then show its calls on stderr.
 
@@ -64,22 +85,24 @@ def run(
     check_output(output)
     program = find(script, list(arguments), module=module)
     recording = {name: options.pop(name) for name in RECORDING}
+    stops = Stops(breaks, when, post_mortem)
     target = output if output in (None, "-") else os.path.abspath(output)  # noqa: PTH100 (a text stays one)
-    return lambda: _trace(program, recording, None if quiet else options, target)
+    return lambda: _trace(program, recording, stops, None if quiet else options, target)
 
 
 def _trace(
-    program: Program, recording: dict[str, Any], view: dict[str, Any] | None, output: str | None
+    program: Program, recording: dict[str, Any], stops: Stops, view: dict[str, Any] | None, output: str | None
 ) -> int:
     from ..script import conclude, leave, run
     from ..session import trace
 
     process, stderr = os.getpid(), sys.stderr
-    with trace(**recording) as recorded:
+    with stops, trace(**recording) as recorded:
         ended = run(program)
     if isinstance(ended, ScriptError) and ended.__traceback__ is None:
         return refuse(str(ended), code=1)  # ours, not one that the script raised
     code = conclude(ended)
+    stops.look_at(ended, recorded)
     # A child that the script forked, and that came this far, has nothing to show.
     if os.getpid() == process:
         with contextlib.suppress(Exception):  # the script's own output comes before ours

@@ -12,6 +12,7 @@ watched callee is entered, and closes when it is left; everywhere else the inter
 """
 
 from .choice import Choice, choices
+from .gate import the_gate
 from .watching import Watching, watching
 
-__all__ = ["Choice", "Watching", "choices", "watching"]
+__all__ = ["Choice", "Watching", "choices", "the_gate", "watching"]

@@ -2,14 +2,16 @@
 
 A choice is written as patterns: `WhisperAttention.forward` (owner, or the class that defines it, and
 function, as in `find`), `model.decoder.layers.*.self_attn` (path), `modeling_whisper.py` (file); `*` stands
-for anything.  `@first` behind one of them: only the first call of each callee.
+for anything.  `@first` behind one of them: only the first call of each callee.  In place of a pattern there
+may be a hunter predicate, which is asked about each line of each recorded call, see `hunting`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from ..errors import SetupError
 from ..events import Site
@@ -19,18 +21,21 @@ _FIRST = "first"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One pattern; `most`: so many calls of each callee, None for all."""
+    """One pattern; `most`: so many calls of each callee, None for all.  `predicate`: is asked instead."""
 
     pattern: str
     most: int | None = None
+    predicate: Callable[[Any], Any] | None = None
 
     @classmethod
     def parse(cls, written: object) -> Choice:
         """Read `PATTERN` or `PATTERN@first`.  SetupError for anything else."""
+        if callable(written):
+            return cls(_named(written), predicate=written)
         if type(written) is not str or not written.strip():
             raise SetupError(
                 f"source={written!r} is not possible; it is a pattern such as 'WhisperAttention.forward', "
-                "'model.layers.0.self_attn' or 'modeling_whisper.py', or a list of patterns"
+                "'model.layers.0.self_attn' or 'modeling_whisper.py', a hunter predicate, or a list of these"
             )
         pattern, at, when = written.strip().partition("@")
         if at and when != _FIRST:
@@ -42,10 +47,20 @@ class Choice:
 
     def fits(self, site: Site) -> bool:
         """Whether calls of `site` are meant."""
+        if self.predicate is not None:
+            return True
         names = (site.name, f"{site.defined_in}.{site.function}", site.function)
         places = [site.path] if site.path and site.kind == "module" else []
         files = [site.file, site.file.rpartition("/")[2]] if site.file else []
-        return any(fnmatchcase(name, self.pattern) for name in (*names, *places, *files))
+        # A list: a Ctrl-C that comes while a generator is closed would be lost.
+        return True in [fnmatchcase(name, self.pattern) for name in (*names, *places, *files)]
+
+
+def _named(predicate: Callable[[Any], Any]) -> str:
+    """A text for a predicate, without the address that a `repr` may have."""
+    if type(predicate).__module__.startswith("hunter."):
+        return str(predicate)
+    return str(getattr(predicate, "__qualname__", type(predicate).__qualname__))
 
 
 def choices(written: object) -> tuple[Choice, ...]:

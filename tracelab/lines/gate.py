@@ -9,19 +9,49 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import CodeType, FrameType
 from typing import Protocol
 
-from .watch import Watch
+
+class Watcher(Protocol):
+    """Somebody who is told of one call: its function begins, a line is about to run, it ends."""
+
+    code: CodeType
+
+    @property
+    def waits(self) -> bool:
+        """Whether the function has not begun yet."""
+        ...
+
+    def is_at(self, frame: FrameType) -> bool:
+        """Whether this is the frame of the call."""
+        ...
+
+    def entered(self, frame: FrameType) -> None:
+        """The function begins."""
+        ...
+
+    def at(self, frame: FrameType, line: int) -> None:
+        """A line is about to run."""
+        ...
+
+    def raised(self) -> None:
+        """An exception is under way."""
+        ...
+
+    def left(self, frame: FrameType, value: object) -> None:
+        """The function returns `value`, or None with an exception that leaves it."""
+        ...
 
 
 class Gate(Protocol):
     """Lets the events of watched functions in."""
 
-    def open(self, watch: Watch) -> None:
+    def open(self, watch: Watcher) -> None:
         """From now on the events of this thread may belong to `watch`."""
         ...
 
-    def close(self, watch: Watch) -> str | None:
+    def close(self, watch: Watcher) -> str | None:
         """They do no more; whoever took our place in the meantime, by name."""
         ...
 

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any
 
 from ..turns import Turns, in_turn
-from .watch import Watch
+from .gate import Watcher
 
 _NAME = "tracelab"
 _TOOLS = (4, 3)
@@ -30,15 +30,15 @@ class Monitoring:
         self._monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
         self._local = threading.local()
         self._tool: int | None = None
-        self._all: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self._all: weakref.WeakSet[Watcher] = weakref.WeakSet()
         self._asked: dict[int, CodeType] = {}  # by id: equal codes are different functions
 
-    def open(self, watch: Watch) -> None:
+    def open(self, watch: Watcher) -> None:
         """From now on the events of this thread may belong to `watch`."""
         self._local.watches = [*self._watches(), weakref.ref(watch)]
         self._ask(watch)
 
-    def close(self, watch: Watch) -> str | None:
+    def close(self, watch: Watcher) -> str | None:
         """They do no more; whoever took our place in the meantime, by name."""
         self._local.watches = [other for other in self._watches() if other() not in (None, watch)]
         self._all.discard(watch)
@@ -63,7 +63,7 @@ class Monitoring:
         self._monitoring.free_tool_id(tool)
 
     @in_turn
-    def _ask(self, watch: Watch) -> None:
+    def _ask(self, watch: Watcher) -> None:
         self._all.add(watch)
         if self._tool is None:
             self._tool = self._take_tool()
@@ -99,10 +99,10 @@ class Monitoring:
         frame = sys._getframe(1)
         for watch in self._alive():
             if watch.is_at(frame):
-                watch.left(frame)
+                watch.left(frame, value)
 
-    def _watches(self) -> list[weakref.ref[Watch]]:
+    def _watches(self) -> list[weakref.ref[Watcher]]:
         return getattr(self._local, "watches", [])
 
-    def _alive(self) -> list[Watch]:
+    def _alive(self) -> list[Watcher]:
         return [watch for watch in [reference() for reference in self._watches()] if watch is not None]

@@ -17,7 +17,7 @@ import weakref
 from types import FrameType
 from typing import Any
 
-from .watch import Watch
+from .gate import Watcher
 
 
 class Tracing:
@@ -26,22 +26,24 @@ class Tracing:
     def __init__(self) -> None:
         self._local = threading.local()
 
-    def open(self, watch: Watch) -> None:
+    def open(self, watch: Watcher) -> None:
         """From now on the events of this thread may belong to `watch`."""
         slot: Slot | None = getattr(self._local, "slot", None)
         if slot is None:
             slot = self._local.slot = Slot()
-        slot.watches.append(weakref.ref(watch))
+        slot.watches.append(weakref.ref(watch, slot.lost))
+        slot.look()
         if sys.gettrace() is not slot.ours:
             slot.take()
 
-    def close(self, watch: Watch) -> str | None:
+    def close(self, watch: Watcher) -> str | None:
         """They do no more; whoever took our place in the meantime, by name."""
         slot: Slot = self._local.slot
         others = [other for other in slot.watches if other() not in (None, watch)]
         # First of all: what we call here is seen by our tracer, which leaves when it has nobody to watch.
         instead = None if others else slot.leave()
         slot.watches = others
+        slot.look()
         return instead
 
     def tidy(self) -> None:
@@ -55,14 +57,24 @@ class Slot:
     """The place of the tracer in one thread, and who was there before us."""
 
     def __init__(self) -> None:
-        self.watches: list[weakref.ref[Watch]] = []
+        self.watches: list[weakref.ref[Watcher]] = []
+        self._awaited: set[int] = set()
         self.ours = self._event
         self._before: Any = None
         self._was_cut_off = False
 
-    def alive(self) -> list[Watch]:
+    def lost(self, _: object) -> None:
+        """A watch has gone, which nobody closed."""
+        self.look()
+
+    def alive(self) -> list[Watcher]:
         """The watches that are open."""
         return [watch for watch in [reference() for reference in self.watches] if watch is not None]
+
+    def look(self) -> None:
+        """Note which codes are waited for; -1 stands for none, and none at all for a slot without watches."""
+        alive = self.alive()
+        self._awaited = {id(watch.code) for watch in alive if watch.waits} or ({-1} if alive else set())
 
     def take(self) -> None:
         """Put our tracer in."""
@@ -81,15 +93,17 @@ class Slot:
         """A function is called: watch it, or leave it to whoever was there before."""
         try:
             theirs = None if self._before is None else self.pass_on(self._before, frame, event, argument)
-            alive = self.alive()
-            if not alive:
-                self.leave()
-            watches = [watch for watch in alive if watch.waits and frame.f_code is watch.code]
-            if not watches:
+            if id(frame.f_code) not in self._awaited:  # as nearly always
+                if not self._awaited:
+                    self.leave()
                 return theirs
+            watches = [watch for watch in self.alive() if watch.waits and frame.f_code is watch.code]
             for watch in watches:
                 watch.entered(frame)
-            return Local(self, watches, theirs)
+            self.look()
+            if sys.gettrace() is not self.ours:
+                return frame.f_trace  # a debugger was entered, and has the frame now
+            return Local(self, watches, theirs) if watches else theirs
         except BaseException:
             self.cut_off()
             raise
@@ -113,7 +127,7 @@ class Local:
 
     __slots__ = ("_slot", "_theirs", "_watches")
 
-    def __init__(self, slot: Slot, watches: list[Watch], theirs: Any) -> None:
+    def __init__(self, slot: Slot, watches: list[Watcher], theirs: Any) -> None:
         self._slot = slot
         self._watches = watches
         self._theirs = theirs
@@ -128,7 +142,7 @@ class Local:
                     watch.raised()
             elif event == "return":
                 for watch in self._watches:
-                    watch.left(frame)
+                    watch.left(frame, argument)
             if self._theirs is not None:
                 self._theirs = self._slot.pass_on(self._theirs, frame, event, argument)
             return self

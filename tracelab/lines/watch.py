@@ -62,8 +62,11 @@ class Watch:
 
     def entered(self, frame: FrameType) -> None:
         """The function begins."""
-        self._frame = id(frame)
-        self._bound = self.code.co_firstlineno, parameters(self.code)
+        try:
+            self._frame = id(frame)
+            self._bound = self.code.co_firstlineno, parameters(self.code)
+        except Exception as error:
+            self._fault("lines", error)
 
     def at(self, frame: FrameType, line: int) -> None:
         """A line is about to run."""
@@ -81,7 +84,7 @@ class Watch:
         """An exception is under way; unless another line runs, it leaves the function."""
         self._ended = "exception"
 
-    def left(self, frame: FrameType) -> None:
+    def left(self, frame: FrameType, value: object) -> None:
         """The function returns, or an exception leaves it."""
         try:
             self._ended = "return" if self._ended == "open" else self._ended

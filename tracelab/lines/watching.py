@@ -11,19 +11,24 @@ from ..describe import file_name
 from ..events import Site
 from ..passes import Line, Pass
 from ..values import Spec
-from .choice import Choice, choices
+from .choice import Choice
 from .gate import the_gate
+from .hunting import Hunt, Predicate
 from .stores import runs_later
 from .watch import Raw, Watch
 
 
 class Watched:
-    """A callee whose lines are wanted: the code that its calls run, and of how many of them."""
+    """A callee whose lines are wanted: the code that its calls run, and of how many of them.
 
-    __slots__ = ("_code", "_count", "_most")
+    `predicate`: what says which lines; None for all.
+    """
 
-    def __init__(self, code: CodeType, most: int | None) -> None:
+    __slots__ = ("_code", "_count", "_most", "predicate")
+
+    def __init__(self, code: CodeType, most: int | None, predicate: Predicate | None) -> None:
         self._code = code
+        self.predicate = predicate
         self._most = most
         self._count = itertools.count()
 
@@ -46,8 +51,9 @@ class Watching:
         fitting = [choice for choice in self._chosen if choice.fits(site)]
         if not fitting or code is None or runs_later(code):
             return None
-        most = None if any(choice.most is None for choice in fitting) else 1
-        return Watched(code, most)
+        most = None if None in [choice.most for choice in fitting] else 1
+        asked = [choice.predicate for choice in fitting]
+        return Watched(code, most, None if None in asked else asked[0])
 
     def begin(
         self, watched: Watched, see: Callable[[Any], int], fault: Callable[[str, Exception], None]
@@ -56,7 +62,8 @@ class Watching:
         code = watched.code()
         if code is None:
             return None
-        watch = Watch(code, see, fault)
+        predicate = watched.predicate
+        watch = Watch(code, see, fault) if predicate is None else Hunt(code, see, fault, predicate)
         self._gate.open(watch)
         return watch
 
@@ -79,7 +86,6 @@ class Watching:
         self._gate.tidy()
 
 
-def watching(source: object) -> Watching | None:
-    """For what was given as `source=`; None if nothing was.  SetupError for what is no pattern."""
-    chosen = choices(source)
+def watching(chosen: tuple[Choice, ...]) -> Watching | None:
+    """For what was given as `source=`; None if nothing was."""
     return Watching(chosen) if chosen else None

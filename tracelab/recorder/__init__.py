@@ -13,6 +13,7 @@
     backward    whether autograd is running
     stacks      one writer for each thread, and for each greenlet
     known       what is remembered of a class, a callee, a thread
+    lines       between the wrapper and whoever watches the lines of a call
     tally       a counter that needs no lock
     price       what recording a call costs here
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from . import active
 from .general import general, reporter
+from .lines import Watchers
 from .price import price_of_a_call
 from .recorder import Recorder
 from .target import Facts, Locator, Target, Tells
@@ -35,6 +37,7 @@ __all__ = [
     "Recorder",
     "Target",
     "Tells",
+    "Watchers",
     "active",
     "general",
     "hide_our_lines",

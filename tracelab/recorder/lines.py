@@ -57,7 +57,11 @@ class Lines:
 
     def of(self, site: Site, code: CodeType | None) -> LinesOf | None:
         """Those of the calls at a site, whose function has this code; None if nobody wants them."""
-        watched = self._watchers.watched(site, code)
+        try:
+            watched = self._watchers.watched(site, code)
+        except Exception as error:
+            self._recorder.fault("lines", error)
+            return None
         return None if watched is None else LinesOf(self._recorder, self._watchers, watched)
 
     def told(self, facts: dict[str, Any]) -> dict[str, Any]:

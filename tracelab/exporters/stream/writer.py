@@ -73,9 +73,9 @@ class Stream:
             self._thread.join(PATIENCE)
 
     def _run(self) -> None:
-        _take_no_signals()
         try:
             try:
+                _take_no_signals()
                 while not self._over:
                     self._flush(self._rung())
             finally:

@@ -1,0 +1,1 @@
+"""Breakpoints: where, when, and what the debugger is given."""
