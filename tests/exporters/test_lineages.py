@@ -165,7 +165,9 @@ def test_why_asks_of_any_file_that_is_read_and_does_not_raise(document: Document
 def test_a_broken_stream_is_refused(tmp_path: Path, name: str, value: object) -> None:
     head = {"format": "tracelab-stream", "version": 1}
     lines = [head, {name: value}, {"now": 0, "dropped": 0, "faults": {}}, {"end": 0}]
-    (tmp_path / "bad.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "bad.jsonl").write_text(
+        "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    )
     with pytest.raises(TraceFileError, match=name) as refused:
         load(tmp_path / "bad.jsonl")
     assert "\n" not in str(refused.value)
