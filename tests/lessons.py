@@ -1,4 +1,4 @@
-"""What each lesson in examples/ must print, derived by hand from its config and the documentation.
+"""What each lesson on generation in examples/ must print, by its config and the documentation.
 
 `CLAIMS` are whole lines, `TABLES` are beginnings of lines of the table of steps: times differ.
 """
@@ -25,14 +25,6 @@ CLAIMS = {
         "phases: ['prefill', 'decode', 'decode', 'decode']",
         # 2 texts of 2 beams each.
         "batch 2 with 2 beams, rows in each step: [4, 4, 4, 4]",
-    ],
-    "bert_pair": [
-        # 2 pairs, 2 labels; the loss is one number.
-        "labels: i64[2]",
-        "logits: f32[2,2]",
-        "loss: f32[]",
-        "the tokenizer ran before the model: True",
-        "layers: 4",
     ],
     "t5_encoder_once": [
         "encoder runs: 1",

@@ -10,18 +10,37 @@ import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import tracelab
 
-from .lessons import CLAIMS, TABLES
+from . import course, lessons
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "examples"
 
 UNTRACED = "own_script_for_run"
+
+CLAIMS = {**course.CLAIMS, **lessons.CLAIMS}
+TABLES = {**course.TABLES, **lessons.TABLES}
+
+
+@pytest.fixture(autouse=True)
+def _no_accelerator_is_left() -> Iterator[None]:
+    """accelerate keeps what it found out about the process for good; other tests want to choose anew."""
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    state = sys.modules.get("accelerate.state")
+    if state is not None:
+        state.AcceleratorState._reset_state(reset_partial_state=True)
+        state.GradientState._reset_state()
 
 
 def test_every_lesson_is_tested() -> None:

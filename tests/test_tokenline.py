@@ -62,6 +62,22 @@ def test_padding_that_is_alike_shares_a_column() -> None:
     assert text[4].endswith("2        3–8")
 
 
+def test_a_pair_says_which_text_each_token_is_of() -> None:
+    tokenizer = words()
+    batch = tokenizer(["the cat", "a"], ["a dog", "dog"], padding=True, return_token_type_ids=True)
+    assert lines(batch, tokenizer)[3:5] == [
+        "kind      special            special           special",
+        "type      0        0    0    0        1   1    1",
+    ]
+    # the padding of the second row, [CLS] a [SEP] dog [SEP], is of type 0
+    assert lines(batch, tokenizer)[-3] == "type      0        0   0        1    1        0      0"
+    with tracelab.trace(values=True) as trace:
+        ZOO["bert"].build()(**tokenizer(["a"], ["dog"], return_tensors="pt", return_token_type_ids=True))
+    assert [token.type for token in trace.token_batches()[0].rows[0].tokens] == [0, 0, 0, 1, 1]
+    single = lines(tokenizer(["the cat"], return_token_type_ids=True), tokenizer)
+    assert not any(line.startswith("type") for line in single)
+
+
 def test_padding_on_the_left_and_places_that_the_batch_gives() -> None:
     tokenizer = WORDS["byte_bpe"]()
     batch = tokenizer(["the", "thea"], padding=True, padding_side="left", return_tensors="np")
@@ -217,10 +233,10 @@ def test_tokenizer_and_model_are_joined() -> None:
     assert batch.seen == "BertForSequenceClassification.forward"
     first, second = batch.rows
     assert [token.token for token in first.tokens] == ["[CLS]", "the", "un", "##seen", "cat", "[SEP]"]
-    assert first.tokens[3] == Token(id=11, token="##seen", text="seen", mask=1)
+    assert first.tokens[3] == Token(id=11, token="##seen", text="seen", mask=1, type=0)
     assert second.tokens[2:4] == (
-        Token(id=3, token="[SEP]", kind="special", mask=1),
-        Token(id=0, token="[PAD]", kind="pad", mask=0),
+        Token(id=3, token="[SEP]", kind="special", mask=1, type=0),
+        Token(id=0, token="[PAD]", kind="pad", mask=0, type=0),
     )
     assert (first.label, second.label) == (0, 1)
 

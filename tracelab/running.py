@@ -31,17 +31,17 @@ class Running:
         settle: Callable[[Site], Site],
         rank: Callable[[], int | None],
         options: dict[str, Any],
-        bases: Callable[[], dict[str, Any]] = dict,
+        models: Callable[[], dict[str, Any]] = dict,
         lineages: Callable[[], list[Lineage]] = list,
     ) -> None:
         """`settle`: a site with the root and path that hold now.  `rank`: of this process, if it has one.
 
-        `bases`: which parts of which models are their bases.  `lineages`: those that the sites have.
+        `models`: what is known of whole models, see `Sites.models`.  `lineages`: those that the sites have.
         """
         self.recorder = recorder
         self._settle = settle
         self._rank = rank
-        self._bases = bases
+        self._models = models
         self._lineages = lineages
         self._options = options
         self._folded: tuple[tuple[int, int], Columns] | None = None
@@ -75,8 +75,7 @@ class Running:
         return self._settled(self.recorder.running(self._look()))
 
     def _look(self) -> dict[str, Any]:
-        found, bases = meta(self._options, self._rank(), self.recorder.compiled.read()), self._bases()
-        return {**found, "bases": bases} if bases else found
+        return {**meta(self._options, self._rank(), self.recorder.compiled.read()), **self._models()}
 
     def _settled(self, found: Recording) -> Recording:
         found.sites = [self._settle(site) for site in found.sites]

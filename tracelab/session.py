@@ -114,7 +114,7 @@ class Session:
             watchers=self.watchers or watching_for(options),
         )
         running = Running(
-            recorder, sites.roots.settle, sites.rank.look, told(options), sites.heads, sites.lineages.listed
+            recorder, sites.roots.settle, sites.rank.look, told(options), sites.models, sites.lineages.listed
         )
         trace = Trace(pull=running.columns)
         # A file that cannot be written is refused before anything is patched.

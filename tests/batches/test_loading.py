@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -20,38 +17,14 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
 )
-from transformers.utils import logging as library
 
 import tracelab
 
-from .rows import tokenizer
+from .conftest import SMALL
 
-SMALL: dict[str, Any] = {
-    "vocab_size": 16,
-    "hidden_size": 8,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-}
+pytestmark = pytest.mark.usefixtures("quiet")
+
 HEAD = ("classifier.bias", "classifier.weight")
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    before = library.get_verbosity()
-    library.set_verbosity(logging.CRITICAL)
-    library.disable_progress_bar()
-    yield
-    library.set_verbosity(before)
-    library.enable_progress_bar()
-
-
-@pytest.fixture
-def base(tmp_path: Path) -> Path:
-    """A BERT without a head, and its tokenizer."""
-    BertModel(BertConfig(**SMALL)).save_pretrained(tmp_path / "base")
-    tokenizer().save_pretrained(tmp_path / "base")
-    return tmp_path / "base"
 
 
 def test_a_head_that_the_file_does_not_have(base: Path) -> None:

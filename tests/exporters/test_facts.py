@@ -21,6 +21,59 @@ GOOD: dict[str, Any] = {
     "scores": (((5, 0.5), (6, float("-inf"))),),
     "cache_layers": ((2, "DynamicLayer", (1, 2, 5, 8), (1, 2, 5, 8), "float32", 4, 5, None),),
 }
+OF_OTHERS: dict[str, Any] = {
+    "function": "cross_entropy",
+    "reduction": "mean",
+    "problem_type": "regression",
+    "labels": 4,
+    "ignored": 1,
+    "wrong": 0,
+    "classes": 2,
+    "ignore_index": -100,
+    "num_items_in_batch": 3,
+    "smoothing": 0.1,
+    "value": float("nan"),
+    "shifted": True,
+    "weighted": False,
+    "out_of_range": (0,),
+    "wrong_labels": (99,),
+    "denominator": 2.5,
+    "loss": 0.5,
+    "norm": float("inf"),
+    "grad_norm": 1.0,
+    "learning_rate": (0.1, 0.2),
+    "padding_share": 0.0,
+    "accumulates": 2,
+    "models": ("Bert",),
+    "without_gradient": ("a.weight",),
+    "gradients": (("a.weight", (2, "s0")),),
+    "module_norms": (("a", 1.0),),
+    "group_norms": ((0, 1.0),),
+    "problem": "ragged",
+    "column": "labels",
+    "signature": "Bert.forward",
+    "type_ids": "0 and 1",
+    "lengths": (4, 8),
+    "label_lengths": (),
+    "rows_at_fault": (1,),
+    "dataset_rows": (7,),
+    "added": ("input_ids",),
+    "removed": (),
+    "dropped": ("idx",),
+    "kept": ("label",),
+    "texts": 1,
+    "ids": 9,
+    "padded": 0,
+    "column_rows": (("text", 2), ("labels", 3)),
+    "overridden": ("num_labels",),
+    "missing": ("a.bias",),
+    "unexpected": (),
+    "weights": "loaded",
+    "newly_initialised": ("a.bias",),
+    "mismatched": (("a.bias", (2,), (4,)),),
+    "tied": (("a", "b"),),
+}
+"""Those of losses, training, batches and loads."""
 WRONG: list[tuple[str, Any]] = [
     ("mode", 3),
     ("finished", "rows"),
@@ -30,15 +83,29 @@ WRONG: list[tuple[str, Any]] = [
     ("scores", ((("a", 0.5),),)),
     ("cache_layers", ((2, "DynamicLayer"),)),
     ("cache_layers", None),
+    ("labels", "4"),
+    ("denominator", (1, 2)),
+    ("loss", 1),
+    ("learning_rate", (0.1, "fast")),
+    ("padding_share", 1.5),
+    ("padding_share", float("nan")),
+    ("lengths", [1, 2]),
+    ("dropped", (1,)),
+    ("mismatched", ((),)),
+    ("newly_initialised", "a.bias"),
+    ("gradients", (("a.weight", 2),)),
 ]
 
 
 def test_good_facts_come_back(tmp_path: Path) -> None:
-    assert set(GOOD) == set(FORMS)
-    trace = build(llama_generate(facts=GOOD))
+    every = {**GOOD, **OF_OTHERS}
+    assert set(every) == set(FORMS)
+    trace = build(llama_generate(facts=every))
     trace.save(tmp_path / "run.json")
     (loop,) = tracelab.load(tmp_path / "run.json").find("*._sample")
-    assert {name: loop.facts[name] for name in GOOD} == GOOD
+    assert {name: repr(loop.facts[name]) for name in every} == {
+        name: repr(fact) for name, fact in every.items()
+    }
     assert decode({}) == {}
 
 

@@ -75,6 +75,81 @@ def test_what_stands_outside_the_base(build: Any, base: Any, layers: Any, shapes
     assert (head.applies, head.picks, head.postprocess) == (None, None, None)
 
 
+class Probable(Mine):
+    """The same with a softmax of its own at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Softmax(dim=-1)
+
+    def forward(self, input_ids: torch.Tensor, **rest: Any) -> torch.Tensor:
+        return self.last(super().forward(input_ids))
+
+
+@pytest.mark.parametrize(
+    ("build", "probabilities", "said", "marked"),
+    [
+        (
+            lambda: bert("SequenceClassification", num_labels=2),
+            False,
+            "BertForSequenceClassification.forward: bert, then dropout, classifier"
+            " · [2,16] → [2,2] logits, not probabilities",
+            True,
+        ),
+        # What a model of one's own gives is not known to be logits.
+        (Mine, None, "Mine.forward: body, then classifier · [2,16] → [2,2] output", False),
+        (
+            Probable,
+            True,
+            "Probable.forward: body, then classifier, last · [2,16] → [2,2] probabilities",
+            False,
+        ),
+    ],
+    ids=["logits", "unknown", "softmax"],
+)
+def test_logits_are_told_from_probabilities(build: Any, probabilities: Any, said: str, marked: bool) -> None:
+    model = build()
+    with tracelab.trace() as trace:
+        model(input_ids=IDS)
+    (head,) = trace.heads()
+    assert (head.probabilities, str(head)) == (probabilities, said)
+    assert ("not probabilities" in str(trace)) is marked
+
+
+def test_a_name_does_not_act_where_a_head_is_shown() -> None:
+    model = Mine()
+    model.add_module("\x1b[31mred", nn.Linear(2, 2))
+    model.forward = lambda input_ids: model._modules["\x1b[31mred"](Mine.forward(model, input_ids))  # type: ignore[method-assign]
+    with tracelab.trace() as trace:
+        model(input_ids=IDS)
+    (head,) = trace.heads()
+    assert str(head).isprintable() and "x1b[31mred" in str(head)
+
+
+def test_a_head_that_no_file_had_says_so(tmp_path: Path) -> None:
+    from transformers import BertForSequenceClassification, BertModel
+    from transformers.utils import logging
+
+    BertModel(bert("MaskedLM").config).save_pretrained(tmp_path)
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)  # it says the same
+    logging.disable_progress_bar()
+    try:
+        with tracelab.trace() as trace:
+            model = BertForSequenceClassification.from_pretrained(tmp_path)
+            model(input_ids=IDS)
+    finally:
+        logging.set_verbosity(before)
+        logging.enable_progress_bar()
+    (head,) = trace.heads()
+    assert head.newly_initialised == ("classifier.bias", "classifier.weight")
+    assert str(head).endswith(" · newly initialised: classifier.bias, classifier.weight")
+    assert "classifier Linear  newly initialised  head" in str(trace)
+    trace.save(tmp_path / "run.json")
+    (again,) = tracelab.load(tmp_path / "run.json").heads()
+    assert again.newly_initialised == head.newly_initialised
+
+
 def test_an_encoder_and_a_decoder_are_a_base() -> None:
     head = head_of(t5(), labels=LABELS)
     assert head.base == ("encoder", "decoder")
@@ -93,8 +168,8 @@ def test_the_tree_marks_the_head_and_it_comes_back_from_a_file(tmp_path: Path) -
     with tracelab.trace(file=tmp_path / "run.jsonl") as trace:
         nn.Sequential(model)(IDS)
         model(IDS)
-    marked = [line for line in str(trace).splitlines() if "  head " in line]
-    assert [line.strip(" │├└─").split()[0] for line in marked][:2] == ["dropout", "classifier"]
+    marked = [line.strip(" │├└─").partition("   ")[0] for line in str(trace).splitlines() if "  head" in line]
+    assert marked[:2] == ["dropout Dropout  head", "classifier Linear  head: logits, not probabilities"]
     trace.save(tmp_path / "run.json")
     for name in ("run.json", "run.jsonl"):
         again = tracelab.load(tmp_path / name)
@@ -127,5 +202,7 @@ def test_what_a_pipeline_makes_of_logits(options: dict[str, Any], applies: str, 
     assert (head.applies, head.picks) == (applies, picks)
     assert head.postprocess is not None
     assert head.postprocess.name == "TextClassificationPipeline.postprocess"
+    does = " and ".join(word for word in (applies, picks) if word != "none")
+    assert str(head).endswith(f" · then {does} in TextClassificationPipeline.postprocess")
     below = [(call.name, call.kind) for call in head.postprocess.children]
     assert below == ([] if applies == "none" else [(applies, "function")])

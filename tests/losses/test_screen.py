@@ -59,6 +59,17 @@ def test_what_is_wrong_is_said_below(saved: str, capsys: pytest.CaptureFixture[s
     assert "99 at" not in out  # the label itself is a value
 
 
+def test_from_the_trace_itself(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["loss", saved]) == 0
+    told = capsys.readouterr().out
+    tracelab.load(saved).print_losses()
+    assert capsys.readouterr().out == told
+    tracelab.load(saved).print_losses(fold=False)
+    # 3 of the model, one with the wrong labels, one of BERT and one of torch
+    numbers = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:7]]
+    assert numbers == ["0", "1", "2", "3", "4", "5"]
+
+
 def test_as_json(saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["loss", "--json", saved]) == 0
     rows = json.loads(capsys.readouterr().out)

@@ -8,17 +8,21 @@ tensor it is written here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..calls import Call, Head, Trace
+from ..calls import Call, Head, Trace, is_below
 from ..values import ContainerSpec, Dim, TensorSpec, first
+from . import loading
 from .shifts import logits_of
 
 BASES = "bases"
 """Where `meta` says which parts of a model are its base: label of the root -> path -> names."""
 
 FUNCTIONS = ("softmax", "sigmoid")
+
+PROBABLE = frozenset({"Softmax", "Sigmoid"})
+"""Layers at whose end there are probabilities."""
 
 ASK_THE_TENSOR = {
     "TokenClassificationPipeline": ("softmax", "argmax"),
@@ -48,6 +52,19 @@ def is_head(trace: Trace, call: Call) -> bool:
     return call.kind == "module" and (call.root, call.path) in known
 
 
+def is_last(trace: Trace, call: Call) -> bool:
+    """Whether a call is one of the last layer of a head that gives what its model calls logits."""
+    known: set[tuple[str | None, str | None]] = trace.memo(
+        "ends of heads",
+        lambda: {
+            (head.layers[-1].root, head.layers[-1].path)
+            for head in heads(trace)
+            if head.probabilities is False
+        },
+    )
+    return call.kind == "module" and (call.root, call.path) in known
+
+
 def _all(trace: Trace) -> list[Head]:
     said = trace.meta.get(BASES)
     told = said if isinstance(said, dict) else {}  # a file may say anything there
@@ -68,6 +85,7 @@ def _all(trace: Trace) -> list[Head]:
 def _head(trace: Trace, calls: list[Call], bases: Mapping[str, Any]) -> Head | None:
     model = calls[0]
     names = bases[model.root or ""][model.path or ""]
+    names = names if isinstance(names, (list, tuple)) else ()
     prefix = f"{model.path}." if model.path else ""
     base = {prefix + str(name) for name in names}
     parts = [child for child in model.children if child.kind == "module" and child.root == model.root]
@@ -90,7 +108,29 @@ def _head(trace: Trace, calls: list[Call], bases: Mapping[str, Any]) -> Head | N
         applies=applies,
         picks=picks,
         postprocess=post,
+        probabilities=_probabilities(model, layers[-1], output, logits),
+        newly_initialised=tuple(_fresh(trace, model, layers)),
+        random=loading.is_random(trace, model),
     )
+
+
+def _probabilities(model: Call, last: Call, output: Shape | None, logits: Shape | None) -> bool | None:
+    """Whether a head gives probabilities: no, if the model calls it logits and no such layer is its end."""
+    if last.owner in PROBABLE:
+        return True if output == logits else None
+    named = isinstance(model.output, ContainerSpec) and "logits" in dict(model.output.items())
+    return False if named and last.owner != "LogSoftmax" else None
+
+
+def _fresh(trace: Trace, model: Call, layers: list[Call]) -> Iterator[str]:
+    """The weights in these layers, and in what they are made of, that no file had, by their names."""
+    for (root, path), weights in loading.fresh_before(trace, model).items():
+        if root == (model.root or "") and any(_is_at(path, layer.path or "") for layer in layers):
+            yield from (f"{path}.{weight}" for weight in weights)
+
+
+def _is_at(path: str, layer: str) -> bool:
+    return path == layer or is_below(path, layer)
 
 
 def _tensor(spec: Any) -> Shape | None:

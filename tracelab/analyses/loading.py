@@ -3,6 +3,7 @@
     from_pretrained, from_config   what the calls below them told: overridden config values, the keys that
                                    were missing, unexpected or mismatched, ties, dtype, attention
     a module, later                newly_initialised: its own weights that were not in the file
+    the first call of a model      weights: random, where it was built in the trace and nothing was loaded
 
 The report of a load is told by a call on the model itself (`_adjust_missing_and_unexpected_keys`), whose site
 has the root and the path of that model.  A call of a module of that root after it is a call of what was
@@ -12,7 +13,7 @@ loaded there.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..calls import Call, Trace
 
@@ -34,6 +35,9 @@ TOLD = (
 )
 """The facts of the calls below a load that are facts of the load."""
 
+RANDOM = "random"
+"""Where `meta` says which models ran as they were built: pairs of root and path."""
+
 Fresh = dict[tuple[str, str], list[tuple[int, tuple[str, ...]]]]
 """(root, path) of a module -> the rows of its loads, with the weights that were newly initialised."""
 
@@ -47,7 +51,28 @@ def derived_facts(trace: Trace, call: Call) -> Mapping[str, object]:
     found: Fresh = trace.memo("fresh", lambda: _fresh(trace))
     loads = found.get((call.root or "", call.path or ""), ()) if found else ()
     before = [weights for row, weights in loads if row < call.id]
-    return {"newly_initialised": before[-1]} if before and before[-1] else {}
+    fresh = {"newly_initialised": before[-1]} if before and before[-1] else {}
+    return {"weights": "random", **fresh} if is_random(trace, call) else fresh
+
+
+def is_random(trace: Trace, call: Call) -> bool:
+    """Whether a call is the first of a whole model, which ran with the weights that it was built with."""
+    first: frozenset[int] = trace.memo("first of random", lambda: frozenset(_first_of_random(trace)))
+    return call.id in first
+
+
+def _first_of_random(trace: Trace) -> Iterator[int]:
+    told, columns = trace.meta.get(RANDOM), trace.columns
+    for place in told if type(told) is list else ():  # a file may say anything there
+        of_place = [site.kind == "module" and (site.root, site.path) == place for site in columns.sites]
+        yield from columns.rows_at(of_place)[:1] if any(of_place) else ()
+
+
+def fresh_before(trace: Trace, call: Call) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(root, path) of each module whose weights no file had when it was loaded before a call, and which."""
+    found: Fresh = trace.memo("fresh", lambda: _fresh(trace))
+    before = {place: [weights for row, weights in loads if row < call.id] for place, loads in found.items()}
+    return {place: weights[-1] for place, weights in before.items() if weights and weights[-1]}
 
 
 def _told_below(trace: Trace, call: Call) -> dict[str, object]:

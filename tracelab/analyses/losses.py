@@ -31,6 +31,12 @@ LABELS = ("labels", "shift_labels", "target", "targets", "start_positions")
 
 _SUMMED = ("labels", "ignored", "wrong")
 
+_AS_TOLD = (
+    *("computes", "labels", "ignored", "denominator", "num_items_in_batch", "reduction", "ignore_index"),
+    *("classes", "smoothing", "weighted", "problem_type", "wrong", "value"),
+)
+"""Facts that are fields of a `Loss` as they are; a file may have facts of any other name too."""
+
 Shape = tuple[Dim, ...]
 
 
@@ -62,12 +68,13 @@ def joined(trace: Trace, call: Call) -> dict[str, Any]:
     leaves = [dict(recorded.get(one.id, {})) for one, has_below in found if not has_below]
     leaves = [facts for facts in leaves if facts]
     if not leaves:
-        return dict(recorded.get(call.id, {}))
+        return {name: fact for name, fact in recorded.get(call.id, {}).items() if name != "computes"}
+    computes = tuple(dict.fromkeys(str(leaf["function"]) for leaf in leaves if "function" in leaf))
     facts = leaves[0] if len(leaves) == 1 else _together(leaves)
-    facts["computes"] = tuple(dict.fromkeys(str(leaf["function"]) for leaf in leaves if "function" in leaf))
     outer = [one for one, has_below in found if has_below]
     for one in reversed(outer if len(leaves) == 1 else outer[:1]):
         facts.update(recorded.get(one.id, {}))
+    facts["computes"] = computes
     if call.kind == "module":
         facts["function"] = call.owner
     return facts
@@ -104,7 +111,6 @@ def _loss(trace: Trace, call: Call) -> Loss:
     logits, labels = _shape(call, LOGITS), _shape(call, LABELS)
     if model is not None:
         logits, labels = _before(model, shifted, facts.get("labels"), logits, labels)
-    names = set(Loss.__dataclass_fields__) & set(facts) - {"out_of_range", "function", "shifted"}
     return Loss(
         call=call,
         function=str(facts.get("function", call.owner or call.function)),
@@ -115,7 +121,7 @@ def _loss(trace: Trace, call: Call) -> Loss:
         labels_after=_shape(inner, LABELS),
         shifted=shifted,
         out_of_range=_places(facts, shifted, labels),
-        **{name: facts[name] for name in names},
+        **{name: facts[name] for name in _AS_TOLD if name in facts},
     )
 
 
@@ -163,7 +169,7 @@ def _places(facts: Mapping[str, Any], shifted: str | None, labels: Shape | None)
     if not isinstance(width, int) or width < 1 or labels is None:
         return tuple(LabelPlace(place, None, value) for place, value in zip(found, values, strict=False))
     moved = 1 if shifted in (INSIDE, BY_CALLER) else 0
-    step = width if facts.get("labels") == product(labels) else width - moved
+    step = max(width if facts.get("labels") == product(labels) else width - moved, 1)
     return tuple(
         LabelPlace(place // step, place % step + moved, value)
         for place, value in zip(found, values, strict=False)

@@ -42,6 +42,7 @@ def batch_of(
 ) -> TokenBatch:
     """The batch whose `fields` hold rows of numbers; `rows`: what is known of each row."""
     ids, mask, places = fields["input_ids"], fields.get("attention_mask"), fields.get("position_ids")
+    types = fields.get("token_type_ids")
     labels: Any = fields.get("labels")
     each = labels is not None and all(isinstance(label, (list, tuple)) for label in labels)
     beside = each and all(len(label) == len(row) for label, row in zip(labels, ids, strict=True))
@@ -54,7 +55,7 @@ def batch_of(
         made.append(
             TokenRow(
                 row=number,
-                tokens=_tokens(row, names or Names(), known, attended, at, told),
+                tokens=_tokens(row, names or Names(), known, attended, at, told, types and types[number]),
                 label=None if labels is None or each else labels[number],
                 cut=None if names is None else names.cut,
             )
@@ -72,6 +73,7 @@ def _tokens(
     mask: Sequence[int] | None,
     places: Sequence[int] | None,
     labels: Sequence[Number] | None,
+    types: Sequence[int] | None = None,
 ) -> tuple[Token, ...]:
     ends = _padding(row, known.pad, mask)
     return tuple(
@@ -83,6 +85,7 @@ def _tokens(
             position=_at(places, place),
             mask=_at(mask, place),
             label=_at(labels, place),
+            type=_at(types, place),
         )
         for place, number in enumerate(row)
     )

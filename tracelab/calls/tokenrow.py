@@ -20,7 +20,7 @@ class Token:
     `text`: the letters that it stands for, where the tokenizer says so; `token`: its name in the vocabulary.
     `kind`: special, pad, unk, or nothing.  `position`: its place as the model counts; None where the batch
     does not say, then it is the place in the row.  `mask`: 1 where the model attends to it.  `label`: of -100
-    it is ignored by the loss.
+    it is ignored by the loss.  `type`: which text of a pair it is of, 0 or 1 (`token_type_ids`).
     """
 
     id: int
@@ -30,6 +30,7 @@ class Token:
     position: int | None = None
     mask: int | None = None
     label: Number | None = None
+    type: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

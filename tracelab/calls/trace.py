@@ -46,6 +46,7 @@ ANSWERS = {
     "text": "tracelab.renderers.tree:text",
     "print": "tracelab.renderers.tree:show",
     "print_steps": "tracelab.renderers.steps:show_steps",
+    "print_losses": "tracelab.renderers.losses:show_losses",
     "rich": "tracelab.renderers.tree:renderable",
     "html": "tracelab.renderers.tree:html",
 }
@@ -261,6 +262,13 @@ class Trace:
         fold=False: one row for each step.  width: columns, None for those of the terminal.
         """
         self._ask("print_steps", fold=fold, width=width)
+
+    def print_losses(self, fold: bool = True, width: int | None = None) -> None:
+        """Show the table of losses: shapes, shift, labels counted and ignored, divisor.
+
+        fold=False: one row for each loss.  width: columns, None for those of the terminal.
+        """
+        self._ask("print_losses", fold=fold, width=width)
 
     def __str__(self) -> str:
         return self._ask("text")  # type: ignore[no-any-return]

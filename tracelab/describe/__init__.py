@@ -37,7 +37,7 @@ from .describer import Describer
 from .encodings import Padding, cut_end, encodings_of, fields_of, lengths_in, numbers_in, padding_in, texts_in
 from .habits import Habit, Kin, not_kept
 from .labels import count_labels, number_in
-from .numbers import gradient_of, norm_of, share_of_zeros, value_in
+from .numbers import gradient_of, norm_of, share_of_zeros, value_in, version_of
 from .readers import never
 from .reflection import (
     class_name,
@@ -92,4 +92,5 @@ __all__ = [
     "texts_in",
     "true_rows",
     "value_in",
+    "version_of",
 ]

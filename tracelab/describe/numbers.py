@@ -34,6 +34,19 @@ def norm_of(grad: Any) -> float | None:
     )
 
 
+def version_of(tensor: Any) -> int | None:
+    """How often something was written into a parameter; None where torch does not count."""
+    torch: Any = sys.modules["torch"]
+    if type(tensor) is not torch.nn.Parameter:
+        return None
+    try:
+        with torch._C.DisableTorchFunction():
+            found = torch._C.TensorBase._version.__get__(tensor)
+    except Exception:  # one that was made for inference
+        return None
+    return found if type(found) is int else None
+
+
 def gradient_of(tensor: Any) -> tuple[bool | None, Any]:
     """Whether a leaf tensor wants a gradient, and the one it has; (None, None) where one must not ask."""
     torch: Any = sys.modules["torch"]

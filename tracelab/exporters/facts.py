@@ -1,8 +1,8 @@
 """Facts as a file has them: those that analyses take apart must be made as instruments make them.
 
-A fact is plain data, and most are only shown.  A few are taken apart: rows, ids, scores.  `FORMS` says what
-each of them is; another value under its name is refused here, with its place, and not met in the middle of a
-table.
+A fact is plain data, and most are only shown.  Others are taken apart: ids and scores, labels that are
+counted, losses, shares of padding, names of weights.  `FORMS` says what each of them is; another value under
+its name is refused here, with its place, and not met in the middle of a table.
 """
 
 from __future__ import annotations
@@ -33,17 +33,66 @@ def _each(*forms: Form) -> Form:
     return fits
 
 
-_INT, _TEXT, _SIZES = _is(int), _is(str), _all(_is(int))
+def _either(*forms: Form) -> Form:
+    return lambda value: any(form(value) for form in forms)
+
+
+def _share(value: Any) -> bool:
+    return type(value) is float and 0 <= value <= 1
+
+
+def _named(value: Any) -> bool:
+    """A tuple that begins with a name."""
+    return type(value) is tuple and len(value) > 0 and type(value[0]) is str
+
+
+_INT, _TEXT, _FLAG, _FLOAT = _is(int), _is(str), _is(bool), _is(float)
+_NUMBER = _is(int, float, bool)
+_SIZES, _TEXTS = _all(_INT), _all(_TEXT)
 _SIZE = _is(int, type(None))
 
-FORMS: Mapping[str, Form] = {
+GENERATION: Mapping[str, Form] = {
     "mode": _TEXT,
     "finished": _SIZES,
     "chosen": _all(_SIZES),
     "scores": _all(_all(_each(_INT, _is(int, float)))),
     "cache_layers": _all(_each(_INT, _TEXT, _SIZES, _SIZES, _TEXT, _INT, _SIZE, _SIZE)),
 }
-"""Facts that are taken apart, by name."""
+LOSSES: Mapping[str, Form] = {
+    **dict.fromkeys(("function", "reduction", "problem_type"), _TEXT),
+    **dict.fromkeys(("labels", "ignored", "wrong", "classes", "ignore_index"), _INT),
+    **dict.fromkeys(("num_items_in_batch", "smoothing", "value"), _NUMBER),
+    **dict.fromkeys(("shifted", "weighted"), _FLAG),
+    **dict.fromkeys(("out_of_range", "wrong_labels"), _SIZES),
+    "denominator": _NUMBER,
+}
+TRAINING: Mapping[str, Form] = {
+    **dict.fromkeys(("loss", "norm", "grad_norm"), _FLOAT),
+    "learning_rate": _either(_FLOAT, _all(_FLOAT)),
+    "padding_share": _share,
+    "accumulates": _INT,
+    "models": _TEXTS,
+    "without_gradient": _TEXTS,
+    "gradients": _all(_each(_TEXT, _all(_is(int, str)))),
+    "module_norms": _all(_each(_TEXT, _FLOAT)),
+    "group_norms": _all(_each(_INT, _FLOAT)),
+}
+BATCHES: Mapping[str, Form] = {
+    **dict.fromkeys(("problem", "column", "signature", "type_ids"), _TEXT),
+    **dict.fromkeys(("lengths", "label_lengths", "rows_at_fault", "dataset_rows"), _SIZES),
+    **dict.fromkeys(("added", "removed", "dropped", "kept"), _TEXTS),
+    **dict.fromkeys(("texts", "ids", "padded"), _INT),
+    "column_rows": _all(_each(_TEXT, _INT)),
+}
+LOADING: Mapping[str, Form] = {
+    **dict.fromkeys(("overridden", "missing", "unexpected", "newly_initialised"), _TEXTS),
+    "weights": _TEXT,
+    "mismatched": _all(_named),
+    "tied": _all(_each(_TEXT, _TEXT)),
+}
+
+FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING}
+"""Facts that are taken apart, by name; each instrument writes them in this form alone."""
 
 
 def decode(value: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..arrivals import Watcher
 from ..patching import Patches, PatchPoint
 from ..recorder import Recorder, active
 from ..turns import in_turn
-from . import checkpoints, compiled, stepping
+from . import checkpoints, compiled, made, stepping
 from .families import Families, Family
 from .followed import Root
 from .functions import Codes, Functions
@@ -77,6 +77,7 @@ class Attachment:
             self.codes.attach()
         compiled.attach(self.patches)
         checkpoints.attach(self.patches)
+        made.attach(self.patches)
         stepping.attach(self.patches, self.families)
 
     @in_turn

@@ -26,6 +26,11 @@ def base_of(module: Any) -> tuple[str, ...]:
     return tuple(named or [name for name, child in children if _prefix(type(child)) is not None])
 
 
+def is_library_model(module: Any) -> bool:
+    """Whether a module is a model of the library, or of a class made from one."""
+    return _prefix(type(module)) is not None
+
+
 def _prefix(cls: type) -> str | None:
     """What a class says of its base; None for one that is no library model."""
     for base in mro_of(cls):

@@ -115,7 +115,7 @@ def _signature(trainer: dict[str, Any]) -> dict[str, Any]:
         model = (inside.get("base_model") or inside.get("model") or model) if wraps and inside else model
     return {
         "signature": f"{class_name(type(model))}.forward",
-        "accepted": tuple(sorted(name for name in taken if type(name) is str)),
+        "accepted": tuple(sorted({name for name in taken if type(name) is str})),
     }
 
 

@@ -78,7 +78,10 @@ def _plain(named: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple([(name, value) for name, value in named.items() if type(value) in (int, float, str, bool)])
 
 
-def _reported(model: Any, args: Given, kwargs: dict[str, Any], output: Any, values: bool) -> Told:
+def _reported(model: Any, args: Given, kwargs: dict[str, Any], output: Any, recorder: Any) -> Told:
+    made = getattr(recorder.locator, "made", None)
+    if made is not None:
+        made.forget(model)
     given = args[0] if args else kwargs.get("loading_info")
     report = instance_dict(given)
     if not report and type(output) is tuple and len(output) == 2:  # transformers 4.57
@@ -122,7 +125,7 @@ FAMILIES = (
         tells={
             "from_pretrained": Tells(after=_loaded),
             "_from_config": Tells(after=_made),
-            "_adjust_missing_and_unexpected_keys": Tells(after=_reported),
+            "_adjust_missing_and_unexpected_keys": Tells(after=_reported, of_recorder=True),
         },
     ),
     # Where it is imported to: that module copies the functions of the class while it is being loaded.

@@ -244,7 +244,7 @@ def _value(
 ) -> Mapping[str, Any] | None:
     """The loss itself, if it is one number and values are kept."""
     found = number_in(output, waits=True) if values and shape_of(output) == () else None
-    return None if found is None else {"value": found}
+    return {"value": found} if type(found) in (int, float) else None  # a complex one is no loss
 
 
 def _plain(found: Given) -> Given:

@@ -18,6 +18,7 @@ from ..recorder import Target
 from .bases import base_of
 from .experts import implementation
 from .lineages import Lineages
+from .made import Made
 from .origin import Origin, origin, peel
 from .ranks import Rank
 from .roots import Roots, Stand
@@ -33,6 +34,9 @@ class Sites:
         self.everything = not follow
         self.bases: dict[tuple[str, str], tuple[str, ...]] = {}
         """Root and path of each model with a base, as they were known then, and the names of its parts."""
+        self.made = Made()
+        self.random: set[tuple[str, str]] = set()
+        """Root and path of each model that was built in the trace and is called as it was built."""
         self._followed: dict[int, Any] = {}
         self._modules: list[weakref.ref[Any]] = []
         for it in follow:
@@ -44,10 +48,8 @@ class Sites:
         stand = self.roots.stand(it) if target.by_object and _is_module(it) else None
         owner, is_module = _owner(target, it), target.kind == "module"
         found = _forward_origin(it, owner) if is_module else _method_origin(target, owner)
-        if is_module and stand is not None and (stand.root, stand.path) not in self.bases:
-            base = base_of(it)
-            if base:
-                self.bases[stand.root, stand.path] = base
+        if is_module and stand is not None:
+            self._learn(it, stand)
         site = Site(
             kind=target.kind,
             owner=owner,
@@ -70,13 +72,29 @@ class Sites:
         real = peel(_forward(it)[0] if target.kind == "module" else target.original)
         return real.__code__ if type(real) is FunctionType else None
 
-    def heads(self) -> dict[str, dict[str, list[str]]]:
-        """Which parts of which models are their bases, by the labels and paths that hold now."""
-        found: dict[str, dict[str, list[str]]] = {}
-        for (root, path), names in list(self.bases.items()):
-            site = self.roots.settle(Site("module", "", "", "", root=root, path=path))
-            found.setdefault(site.root or "", {})[site.path or ""] = list(names)
-        return found
+    def _learn(self, module: Any, stand: Stand) -> None:
+        place = stand.root, stand.path
+        base = () if place in self.bases else base_of(module)
+        if base:
+            self.bases[place] = base
+        if not stand.path and self.made.is_as_built(module):
+            self.random.add(place)
+
+    def models(self) -> dict[str, Any]:
+        """What is known of whole models, by the labels and paths that hold now.
+
+        `bases`: which of their parts are their base.  `random`: those that ran as they were built.
+        """
+        bases: dict[str, dict[str, list[str]]] = {}
+        for place, names in list(self.bases.items()):
+            root, path = self._now(place)
+            bases.setdefault(root, {})[path] = list(names)
+        random = sorted(self._now(place) for place in list(self.random))
+        return {**({"bases": bases} if bases else {}), **({"random": random} if random else {})}
+
+    def _now(self, place: tuple[str, str]) -> tuple[str, str]:
+        site = self.roots.settle(Site("module", "", "", "", root=place[0], path=place[1]))
+        return site.root or "", site.path or ""
 
     # --- limits: trace(model) -------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ class Recorder:
         self._limit = limit
         self._summary = summary
         self._shapes = shapes
-        self.lines = None if watchers is None else Lines(self, watchers)
+        self.lines = None if watchers is None else Lines(describer, watchers)
         self._full = False
         self._dropped = Tally()
         self.compiled = Tally()

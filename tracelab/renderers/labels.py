@@ -16,46 +16,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
-from ..analyses.heads import is_head
+from ..analyses.heads import is_head, is_last
 from ..analyses.lines import CALL, HELPERS, LEAVES, MORE, REPEAT, STACK, STEP, UNSEEN, Line
+from ..analyses.loading import is_random
 from ..analyses.outline import Outline
 from ..analyses.repeats import summary
 from ..calls import Call, Trace
 from ..events import UNKNOWN
 from .clean import clean
-from .datawords import trouble, words
-from .encoded import phrase, warning
+from .parts import Part
+from .sayings import of_data, of_encoding
 
 _HELPERS_NAMED = 3
 """Helpers are named to give an idea of them; `--no-fold` lists them all."""
 
-_COMPARED = 8
-"""Of so many calls on one line it is looked at whether they say the same."""
-
 ENOUGH = "_StopRecomputationError"
 """What leaves a checkpointed forward that autograd runs again, once it has run far enough."""
 
-_COMPARED = 64
-"""Facts of more calls than these are not compared."""
+LEAST = 9
+"""The rank of what matters less than all that is said of data."""
 
 OPAQUE = "compiled: what runs inside is not seen"
 
 Source = tuple[str, int]
 """File and line of a `def`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a line in one style."""
-
-    text: str
-    style: str
-    rank: int = 0
-    shrinks: bool = False
 
 
 @dataclass(slots=True)
@@ -82,13 +69,13 @@ def _call_label(outline: Outline, line: Line) -> Label:
     call = outline.call(line)
     parts = _name(outline, line, call)
     if call.defined_in != call.owner and call.kind not in ("function", "loss"):
-        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=3))
+        parts.append(Part(f"  defined in {clean(call.defined_in)}", "note", rank=LEAST))
     parts += _loop_notes(outline, line)
     parts += _cache_note(outline, line, call)
-    said = _encoded_notes(outline, line)
+    said = of_encoding(outline, line)
     parts += said
-    parts += _unusual(outline, line.rows[0]) + _data_notes(outline, line)
-    parts += _head_note(outline.trace, call)
+    parts += _unusual(outline, line.rows[0]) + of_data(outline, line)
+    parts += _head_note(outline.trace, call) + _random_note(outline.trace, line, call)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
     if call.status == "error" and call.error != ENOUGH and not call.facts.get("exhausted"):
@@ -163,22 +150,6 @@ def _loop_notes(outline: Outline, line: Line) -> list[Part]:
     return notes
 
 
-def _encoded_notes(outline: Outline, line: Line) -> list[Part]:
-    """What became of texts, sounds and images, where all calls of the line say the same."""
-    first = outline.call(line).facts
-    if not phrase(first) and not warning(first):
-        return []  # most lines: the other calls need not be looked at
-    found = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED + 1)]
-    said = {(phrase(facts), warning(facts)) for facts in found}
-    if len(said) != 1 or len(found) > _COMPARED:
-        return []
-    words, odd = said.pop()
-    main, comma, rest = words.partition(", ")
-    notes = [Part(f"  {clean(main)}", "note", rank=1)] if main else []
-    notes += [Part(f"{comma}{clean(rest)}", "note", rank=2)] if rest else []
-    return notes + ([Part(f"  {clean(odd)}", "warning")] if odd else [])
-
-
 def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
     """The length of the cache where a program runs its own decoding loop: at a root model, outside steps."""
     if call.kind != "module" or call.path or call.step is not None:
@@ -186,24 +157,18 @@ def _cache_note(outline: Outline, line: Line, call: Call) -> list[Part]:
     return _lengths([outline.shapes.cache_length(row) for row in line.rows])
 
 
-def _data_notes(outline: Outline, line: Line) -> list[Part]:
-    """What is said of a batch, a table or a load, where it is the same for all calls of the line."""
-    first = outline.call(line).facts
-    if not words(first) and not trouble(first):
-        return []  # most lines: the other calls need not be looked at
-    facts = [Call(outline.trace, row).facts for row in islice(line.rows, _COMPARED)]
-    said, wrong = {words(one) for one in facts}, {trouble(one) for one in facts}
-    if len(facts) < len(line.rows):
-        return []
-    notes = said.pop() if len(said) == 1 else ()
-    found = [Part(f"{', ' if at else '  '}{text}", "note", rank=1 + at) for at, text in enumerate(notes)]
-    text = wrong.pop() if len(wrong) == 1 else ""
-    return [*found, Part(f"  {text}", "warning")] if text else found
-
-
 def _head_note(trace: Trace, call: Call) -> list[Part]:
-    """Which layers stand outside the base of their model."""
-    return [Part("  head", "note", rank=2)] if is_head(trace, call) else []
+    """Which layers stand outside the base of their model, and which of them gives the logits."""
+    if not is_head(trace, call):
+        return []
+    more = [Part(": logits, not probabilities", "note", rank=4)] if is_last(trace, call) else []
+    return [Part("  head", "note", rank=2), *more]
+
+
+def _random_note(trace: Trace, line: Line, call: Call) -> list[Part]:
+    """What is said of the first of several calls of a model; it may have learnt since."""
+    later = len(line.rows) > 1 and is_random(trace, call)
+    return [Part("  random at first", "note", rank=1)] if later else []
 
 
 def _unusual(outline: Outline, row: int) -> list[Part]:
@@ -259,7 +224,7 @@ def _helpers_label(outline: Outline, line: Line) -> Label:
         made = _call_label(outline, line.parts[0])
         calls = outline.hidden(line.parts[0])
         if calls:
-            made.parts.append(Part(f"  +{calls} helper call{'' if calls == 1 else 's'}", "note", rank=3))
+            made.parts.append(Part(f"  +{calls} helper call{'' if calls == 1 else 's'}", "note", rank=LEAST))
         made.shapes = ""
         return made
     names: Counter[str] = Counter()

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from .clean import clean
 from .glyphs import to_ascii
 from .guest import cell_len, chop_cells
-from .labels import Label, Part, Source
+from .labels import Label, Source
+from .parts import Part
 
 DEFAULT_WIDTH = 80
 SHORTEST = 10

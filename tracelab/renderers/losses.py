@@ -101,7 +101,11 @@ def _divisor(loss: Loss) -> str:
     if loss.denominator is None:
         return "nothing" if loss.reduction == "none" else NOTHING
     parts = loss.denominator if isinstance(loss.denominator, tuple) else (loss.denominator,)
-    return ", ".join(f"{part:g}" for part in parts)
+    return ", ".join(_number(part) for part in parts)
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if type(value) is float else str(value)
 
 
 def _about(loss: Loss) -> Iterator[tuple[str, str]]:
@@ -133,7 +137,7 @@ def _words(loss: Loss) -> Iterator[str]:
     if loss.weighted:
         yield "classes have weights"
     if loss.num_items_in_batch is not None:
-        yield f"num_items_in_batch {loss.num_items_in_batch:g}"
+        yield f"num_items_in_batch {_number(loss.num_items_in_batch)}"
     if loss.shifted == BY_INPUTS:
         yield "not shifted here: the decoder's inputs are the labels, one place to the right"
     if loss.value is not None:

@@ -9,7 +9,8 @@
     label     -100     5    6    7    -100     -100
 
 A line that holds nothing is left out, and so is `text`, the letters of each token, where it says what `token`
-says.  Padding that is all the same shares a column.  Lines are wrapped at the width of the page.
+says, and `type`, which text of a pair it is of, where that is always 0.  Padding that is all the same shares
+a column.  Lines are wrapped at the width of the page.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ ALIKE = 3
 LONGEST = 24
 """A token is shown up to so many cells."""
 
-NAMES = ("text", "token", "id", "kind", "position", "mask", "label")
+NAMES = ("text", "token", "id", "kind", "type", "position", "mask", "label")
 STYLES = {SPECIAL: "method", PAD: "note", "unk": "warning"}
 GAP = "  "
 
@@ -126,6 +127,8 @@ def _style(name: str, cell: str, style: str) -> str:
 def _says(name: str, row: TokenRow, columns: Sequence[Column], place: int) -> bool:
     if name == "text":
         return any(token.text not in (None, "", token.token) for token in row.tokens)
+    if name == "type" and not any(token.type for token in row.tokens):
+        return False
     if row.name != "row":
         return name in ("token", "id")
     return any(column.cells[place] for column in columns)
@@ -149,7 +152,7 @@ def _columns(row: TokenRow) -> Iterator[Column]:
 
 
 def _alike(one: Token, other: Token) -> bool:
-    same = (one.id, one.mask, one.label) == (other.id, other.mask, other.label)
+    same = (one.id, one.mask, one.label, one.type) == (other.id, other.mask, other.label, other.type)
     return one.kind == other.kind == PAD and same
 
 
@@ -161,6 +164,7 @@ def _column(tokens: Sequence[Token], start: int, stop: int) -> Column:
         _short(token.token) + times,
         str(token.id),
         token.kind,
+        "" if token.type is None else str(token.type),
         _position(tokens, start, stop),
         "" if token.mask is None else str(token.mask),
         "" if token.label is None else str(token.label),
@@ -176,7 +180,9 @@ def _position(tokens: Sequence[Token], start: int, stop: int) -> str:
 
 
 def _cut() -> Column:
-    return Column(("…", "…", "", "cut", "", "", ""), "warning")
+    return Column(
+        tuple({"text": "…", "token": "…", "kind": "cut"}.get(name, "") for name in NAMES), "warning"
+    )
 
 
 def _short(text: str | None) -> str:

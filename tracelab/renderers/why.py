@@ -25,8 +25,9 @@ from typing import IO
 from ..calls.why import RAN, Given, Hop, Why
 from .clean import clean
 from .guest import cell_len, chop_cells
-from .labels import Label, Part
+from .labels import Label
 from .layout import DEFAULT_WIDTH, SHORTEST, Page, Row
+from .parts import Part
 from .screen import Screen, plain
 
 ARGUMENTS = 10

@@ -22,6 +22,7 @@ MODES: dict[str, dict[str, Any]] = {
     "limit": {"limit": 3},
     "roots": {},
     "file": {"values": True},
+    "source": {"source": "*"},
     "nested": {},
 }
 """Every mode of a trace."""
