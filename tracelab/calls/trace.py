@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .choice import Choice
     from .generation import Generation
     from .head import Head
+    from .listing import Listing
     from .loss import Loss
     from .tokenrow import TokenBatch
     from .why import Why
@@ -36,6 +37,7 @@ ANSWERS = {
     "tokens": "tracelab.analyses.tokens:tokens",
     "heads": "tracelab.analyses.heads:heads",
     "losses": "tracelab.analyses.losses:losses",
+    "source": "tracelab.analyses.listing:source",
     "token_batches": "tracelab.analyses.recordedbatch:token_batches",
     "why": "tracelab.analyses.reasons:why",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
@@ -213,6 +215,15 @@ class Trace:
     def losses(self) -> list[Loss]:
         """Each loss: its function, shapes before and after the shift, labels counted and ignored, divisor."""
         return self._ask("losses")  # type: ignore[no-any-return]
+
+    def source(
+        self, pattern: str | None = None, *, path: str | None = None, step: int | None = None
+    ) -> list[Listing]:
+        """The annotated source of each function whose lines were recorded (`trace(source=...)`).
+
+        pattern, path, step: as in `find`.  Calls that went alike share a listing, side by side by step.
+        """
+        return self._ask("source", pattern, path=path, step=step)  # type: ignore[no-any-return]
 
     def token_batches(self) -> list[TokenBatch]:
         """The batches that went into models (or else came out of collators and tokenizers), token by token.

@@ -14,6 +14,7 @@ from typing import Any
 from ...events import Lane, Recording
 from ...packing import Times, is_fact, tail
 from .. import blocks, lineages, plain, tables
+from ..facts import encode as encode_facts
 from ..ledger import Ledger, encode_times
 from . import FORMAT
 
@@ -126,6 +127,6 @@ _ROWS: dict[str, Callable[[Any], Any]] = {
     "sites": tables.encode_site,
     "places": list,
     "visits": list,
-    "facts": plain.encode,
+    "facts": encode_facts,
     "threads": str,
 }
