@@ -15,6 +15,7 @@ from typing import Any
 from ..describe import dict_of_class, file_name, instance_dict, mro_of
 from ..events import Layer
 from ..recorder import is_ours
+from .bycode import by_code
 from .callinglines import calling_lines, holder_of, inner_calling_lines, lines_that_hand_on
 from .origin import MAX_LAYERS, def_line, step_below
 
@@ -73,7 +74,7 @@ def has_hooks(attributes: dict[str, Any]) -> bool:
     return torch is not None and any(map(vars(torch).get, _GLOBAL_HOOKS))
 
 
-@functools.lru_cache(maxsize=4096)
+@by_code(4096)
 def _layer(code: CodeType, name: str, attribute: bool, called: str = "") -> Layer:
     """A function that calls on what its `name` holds, a variable or an attribute."""
     lines = calling_lines(code, name, attribute=attribute)
@@ -87,7 +88,7 @@ def _layer(code: CodeType, name: str, attribute: bool, called: str = "") -> Laye
     )
 
 
-@functools.lru_cache(maxsize=64)
+@by_code(64)
 def _to_forward(code: CodeType, hooked: bool) -> Layer:
     """`_call_impl`: where there are no hooks it calls `forward` itself, else a function inside of it does."""
     name = holder_of(code, "forward")
