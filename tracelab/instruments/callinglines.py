@@ -16,7 +16,7 @@ import dis
 from itertools import pairwise
 from types import CodeType
 
-from .bycode import by_code
+from ..bycode import by_code
 
 MOST = 3
 """So many lines of a function are named."""

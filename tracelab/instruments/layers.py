@@ -12,10 +12,10 @@ import sys
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from ..bycode import by_code
 from ..describe import dict_of_class, file_name, instance_dict, mro_of
 from ..events import Layer
 from ..recorder import is_ours
-from .bycode import by_code
 from .callinglines import calling_lines, holder_of, inner_calling_lines, lines_that_hand_on
 from .origin import MAX_LAYERS, def_line, step_below
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from ..bycode import by_code
 from ..describe import file_name, instance_dict
-from .bycode import by_code
 
 MAX_LAYERS = 64
 _MAX_DECORATOR_LINES = 200
