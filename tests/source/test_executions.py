@@ -14,7 +14,7 @@ from tests.source import programs
 from tests.source.listed import listed, told
 from tests.source.tracer import passes_of
 from tracelab.analyses.executions import executions
-from tracelab.analyses.texts import function_at, parse
+from tracelab.analyses.texts import function_at, functions, parse
 from tracelab.analyses.units import layout
 from tracelab.passes import Line, Pass
 from tracelab.values import ScalarSpec
@@ -248,7 +248,7 @@ def seen(*events: int, ended: str = "return", cut: int = 0, **bound: int) -> lis
     """The executions of `f`: line of the unit, and whether its body ran next."""
     tree = parse(TEXT.splitlines())
     assert not isinstance(tree, str)
-    function = function_at(tree, 1, "f")
+    function = function_at(functions(tree), 1, "f")
     assert function is not None
     outline = layout(function, TEXT.splitlines())
     lines = tuple(Line(number) for number in events)
@@ -278,7 +278,7 @@ def test_lines_that_are_not_in_the_function_are_passed_over() -> None:
 def test_the_last_event_of_a_statement_has_the_value() -> None:
     tree = parse(TEXT.splitlines())
     assert not isinstance(tree, str)
-    function = function_at(tree, 1, "f")
+    function = function_at(functions(tree), 1, "f")
     assert function is not None
     outline = layout(function, TEXT.splitlines())
     early, late = (("y", ScalarSpec("int", value, True)) for value in (1, 2))

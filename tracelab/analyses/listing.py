@@ -104,6 +104,7 @@ def _listing(made: Sequence[Group], paths: Sequence[str], outline: Layout, text:
         columns=tuple([_column(group, outline, text) for group in made]),
         place=" ".join(folded_paths(paths)),
         problem=text.problem,
+        certain=text.certain or text.problem is not None,
     )
 
 
