@@ -152,7 +152,7 @@ def test_a_tracer_that_is_set_within_stays() -> None:
         assert sys.gettrace() is taking
         sys.settrace(None)
     assert trace.meta["lines_lost"] == {"tests.lines.test_gate.Tracer": 1}
-    said = "lines partly unseen: the tracer's place was taken in 1 call, tests.lines.test_gate.Tracer"
+    said = "lines unseen, tracer replaced: 1 call, tests.lines.test_gate.Tracer"
     assert said in str(trace).splitlines()
     assert seen(trace) == [WHOLE]  # the frame itself was told of its lines
 

@@ -31,7 +31,6 @@ def empty(trace: Trace, page: Page) -> Iterator[Row]:
     yield page.words(EMPTY, "header")
     yield from _missing(trace, page)
     yield from _opaque(trace, page)
-    yield from _lines_lost(trace, page)
 
 
 def header(trace: Trace, page: Page) -> Iterator[Row]:
@@ -68,7 +67,7 @@ def _lines_lost(trace: Trace, page: Page) -> Iterator[Row]:
         return
     told = [f"{many(count, 'call')}, {clean(str(who))}" for who, count in lost.items() if type(count) is int]
     if told:
-        yield page.words(f"lines partly unseen: the tracer's place was taken in {'; '.join(told)}", "warning")
+        yield page.words(f"lines unseen, tracer replaced: {'; '.join(told)}", "warning")
 
 
 def _missing(trace: Trace, page: Page) -> Iterator[Row]:
