@@ -112,6 +112,7 @@ class Session:
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
             watchers=self.watchers or watching_for(options),
+            chains=options["chain"],
         )
         running = Running(
             recorder, sites.roots.settle, sites.rank.look, told(options), sites.models, sites.lineages.listed
@@ -161,6 +162,7 @@ def trace(
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
     source: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] | None = None,
+    chain: bool = False,
     see_through_compile: bool = False,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
@@ -180,6 +182,8 @@ def trace(
     source: of which callees the lines are kept, with the names that each line bound: patterns of
         `Owner.function`, of paths or of files, with `@first` for the first call of each, or a hunter
         predicate.  See `trace.source`.
+    chain: keep the functions between each call and the one above it, see `Call.chain`; functions of the
+        library's registries (attention, experts, masks) become calls of their own.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
         that the calls in it are seen; without it a call that runs compiled code says so.
 
@@ -192,6 +196,7 @@ def trace(
         "depth": depth,
         "times": times,
         "limit": limit,
+        "chain": bool(chain),
         "see_through_compile": bool(see_through_compile),
     }
     if source is not None:

@@ -8,6 +8,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     index     who stands below whom in it
     again     what autograd has called
     call      one call, a view of one row
+    chain     the functions between two calls
     step      one pass of an outer loop
     loss      one loss
     head      the head of one model
@@ -30,6 +31,7 @@ from .step import CacheLayer, Step
 from .trace import ANSWERS, Calls, Trace
 
 if TYPE_CHECKING:
+    from .chain import Chain, Link
     from .choice import Choice, Choices, Stage
     from .comparison import Comparison, Difference
     from .generation import Generation
@@ -50,6 +52,7 @@ __all__ = [
     "CacheLayer",
     "Call",
     "Calls",
+    "Chain",
     "Choice",
     "Choices",
     "Columns",
@@ -59,6 +62,7 @@ __all__ = [
     "Given",
     "Head",
     "Hop",
+    "Link",
     "LabelPlace",
     "Loss",
     "Stage",
@@ -76,6 +80,7 @@ __all__ = [
 ]
 
 _ROWS = {
+    "chain": ("Chain", "Link"),
     "choice": ("Choice", "Choices", "Stage"),
     "comparison": ("Comparison", "Difference"),
     "generation": ("Generation",),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import links
 from . import plain
 from .expect import at, unexpected
 
@@ -91,7 +92,12 @@ LOADING: Mapping[str, Form] = {
     "tied": _all(_each(_TEXT, _TEXT)),
 }
 
-FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING}
+CHAINS: Mapping[str, Form] = {
+    links.CHAIN: _all(_each(_TEXT, _INT, _TEXT, lambda role: role in links.ROLES)),
+    links.REGISTRY: _TEXT,
+}
+
+FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING, **CHAINS}
 """Facts that are taken apart, by name; each instrument writes them in this form alone."""
 
 

@@ -19,14 +19,16 @@ from types import FrameType
 from typing import Any
 
 from ..describe import Describer, Table, class_name
-from ..events import FACT, FORKED, SWITCHED_OFF, Lane, Recording, Site, Visit, raised, returned
+from ..events import FACT, Lane, Recording, Site, Visit, raised, returned
 from ..packing import Packer
 from ..values import inert
 from . import active, stacks
 from .callees import Callees
 from .came import came, settle
+from .chains import Chains
 from .known import Known, Writer
 from .lines import Lines, Watchers
+from .remarks import remarks
 from .tally import Tally
 from .target import Facts, Locator, Target
 
@@ -61,6 +63,7 @@ class Recorder:
         summary: bool = False,
         shapes: bool = True,
         watchers: Watchers | None = None,
+        chains: bool = False,
     ) -> None:
         self.locator = locator
         self.describer = describer
@@ -75,13 +78,12 @@ class Recorder:
         self.kept = count().__next__
         self.pause = min(limit, PORTION)
         self._limit = limit
-        self._summary = summary
-        self._shapes = shapes
+        self._summary, self._shapes = summary, shapes
         self.lines = None if watchers is None else Lines(self, watchers)
+        self.chains = Chains() if chains else None
         self._full = False
         self._dropped = Tally()
-        self.compiled = Tally()
-        """Compiled regions that were entered outside of every recorded call."""
+        self.compiled = Tally()  # regions that were entered outside of every recorded call
         self._writers: list[Writer] = []
         self.local: Any = stacks.told_apart(threading.local())
 
@@ -91,6 +93,8 @@ class Recorder:
         self, target: Target, it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: FrameType | None
     ) -> tuple[Writer, Known] | None:
         """Note that a call begins; None if it is not recorded."""
+        if target.in_chains and self.chains is None:
+            return None
         try:
             writer: Writer = self.local.writer
         except AttributeError:
@@ -117,6 +121,8 @@ class Recorder:
         if signature is None:
             signature = self.describer.usual_call(known.takes, args, kwargs)
         writer.rows += (visit, signature, perf_counter_ns())
+        if self.chains is not None:
+            self.chains.note(self, writer, known, caller)
         if target.tells is not None:
             self.tell(target, writer, target.tells.before, it, args, kwargs)
         return writer, known
@@ -127,7 +133,7 @@ class Recorder:
         It was seen to be alone in `recorders`.  What is learnt here is right for as long as they are the
         active ones: another trace may begin on another thread before this is done.
         """
-        if not self.locator.everything or self._depth != sys.maxsize or self._full:
+        if not self.locator.everything or self._depth != sys.maxsize or self._full or self.chains:
             return None
         return self.callees.warm(target, it, self, recorders)
 
@@ -290,11 +296,5 @@ class Recorder:
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
-            meta={**meta, **self._remarks()},
+            meta={**meta, **remarks(self)},
         )
-
-    def _remarks(self) -> dict[str, Any]:
-        """What stands in the meta of a recording that ended before its block did, or lost lines."""
-        marks = {FORKED: self.forked, SWITCHED_OFF: self.is_off}
-        lost = {} if self.lines is None else self.lines.remarks()
-        return {**{word: True for word, is_true in marks.items() if is_true}, **lost}
