@@ -104,6 +104,7 @@ class Session:
         roots = [followed(given) for given in self._given]
         self._given = ()  # from here on the host's objects are known by weak references alone
         sites = Sites([root.it for root in roots])
+        sites.meet = _attachment.registries.look if options["chain"] else None
         recorder = Recorder(
             sites,
             Describer(values=options["values"], stats=options["stats"]),
