@@ -14,6 +14,9 @@ CHAIN = "chain"
 REGISTRY = "registry"
 """The fact of a function that stands in a registry of the library: which, and under which key."""
 
+FUNCTIONAL = "functional"
+"""The fact of such a function: what its source calls of `torch.nn.functional`, as names with their lines."""
+
 CHAINS_LOST = "chains_lost"
 """Stands in the meta: how many calls have no chain, because too many different ones were met."""
 

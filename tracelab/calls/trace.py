@@ -248,13 +248,21 @@ class Trace:
         """
         self._ask("save", path, fold=fold)
 
-    def print(self, depth: int | None = None, fold: bool = True, width: int | None = None) -> None:
+    def print(
+        self,
+        depth: int | None = None,
+        fold: bool = True,
+        width: int | None = None,
+        chain: bool = False,
+        noise: bool = False,
+    ) -> None:
         """Show the folded call tree.
 
         depth: levels shown, None for what fits one screen.  fold=False: every call on its own.
-        width: columns, None for those of the terminal.
+        width: columns, None for those of the terminal.  chain: the functions between calls, see `Call.chain`;
+        noise: also those that only hand on.
         """
-        self._ask("print", depth=depth, fold=fold, width=width)
+        self._ask("print", depth=depth, fold=fold, width=width, chain=chain, noise=noise)
 
     def print_steps(self, fold: bool = True, width: int | None = None) -> None:
         """Show the table of generation steps, and below it why each loop stopped and where its time went.

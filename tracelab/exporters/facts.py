@@ -95,6 +95,7 @@ LOADING: Mapping[str, Form] = {
 CHAINS: Mapping[str, Form] = {
     links.CHAIN: _all(_each(_TEXT, _INT, _TEXT, lambda role: role in links.ROLES)),
     links.REGISTRY: _TEXT,
+    links.FUNCTIONAL: _all(_each(_TEXT, _INT)),
 }
 
 FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING, **CHAINS}

@@ -2,7 +2,8 @@
 
 Which of them runs is said by the config, so no class names it.  Where a recording keeps the way to calls
 (`chain=True`), each becomes a call of its own, which says as the fact `registry` where it stands:
-`attention: sdpa`.  They are cut in at by their code, as all functions are (see `functions`).
+`attention: sdpa`, and as the fact `functional` which functions of `torch.nn.functional` its source calls, and
+in which lines: these are no Python and leave no call.  They are cut in at by their code (see `functions`).
 
     AttentionInterface        sdpa, flash_attention_2, ...; what users have registered
     eager_attention_forward   stands in each modeling file; found when a module of that file is first called
@@ -16,13 +17,14 @@ with the last recording that wants them.
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
 from ..describe import class_name, home_of_function, instance_dict, mro_of
-from ..links import REGISTRY
+from ..links import FUNCTIONAL, REGISTRY
 from ..patching import CodePatch, Patches, PatchPoint
 from ..recorder import Recorder, Tells, active, is_ours
 from ..turns import in_turn
@@ -102,7 +104,7 @@ class Registries:
             known = self._made.get(key)
             if known is None or function.__code__ not in (known.original, known.wrapper):
                 known = self._made[key] = made(
-                    function, "function", _says(names[key]), inlined=True, in_chains=True
+                    function, "function", _says(function, names[key]), inlined=True, in_chains=True
                 )
             self.patches.code(known)
 
@@ -110,16 +112,33 @@ class Registries:
 def wanted() -> bool:
     """Whether a recording keeps the way to calls."""
     recorders: tuple[Recorder, ...] = active.recorders
-    return any([recorder.chains is not None for recorder in recorders])
+    return bool([recorder for recorder in recorders if recorder.chains is not None])
 
 
-def _says(names: list[str]) -> Tells | None:
+def _says(function: FunctionType, names: list[str]) -> Tells | None:
     """What is told of each call of a function: where it stands, under which of several keys is not known."""
     words = dict.fromkeys([name for name in names if name])
-    if not words:
-        return None
-    fact = {REGISTRY: " or ".join(words)}
-    return Tells(before=lambda it, args, kwargs, values: fact)
+    facts: dict[str, Any] = {REGISTRY: " or ".join(words)} if words else {}
+    calls = _functional(function)
+    if calls:
+        facts[FUNCTIONAL] = calls
+    return Tells(before=lambda it, args, kwargs, values: facts) if facts else None
+
+
+def _functional(function: FunctionType) -> tuple[tuple[str, int], ...]:
+    """What the source of a function calls of `torch.nn.functional`, each with the line."""
+    functional = sys.modules.get("torch.nn.functional")
+    found: dict[tuple[str, int], None] = {}
+    is_next, line = False, function.__code__.co_firstlineno
+    for instruction in dis.get_instructions(function.__code__):
+        name = instruction.argval
+        line = instruction.positions.lineno or line if instruction.positions else line
+        if is_next and type(name) is str:
+            found[name, line] = None
+        is_attribute = instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and name == "functional"
+        is_global = instruction.opname == "LOAD_GLOBAL" and functional is not None
+        is_next = is_attribute or (is_global and dict.get(function.__globals__, name) is functional)
+    return tuple(found)
 
 
 def _innermost(function: Any) -> FunctionType | None:
@@ -161,7 +180,7 @@ def _makers_of_masks() -> Named:
 
 
 def _in_file(code: CodeType, space: dict[str, Any]) -> Named:
-    """What a forward names: the eager attention of its file, and a registry that holds for this file alone."""
+    """What a forward names: the eager attention of its file, and a registry that holds for this file."""
     for name in code.co_names:
         value = dict.get(space, name)
         if type(value) is FunctionType and name.startswith("eager_attention"):

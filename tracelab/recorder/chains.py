@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..describe import file_name
 from ..events import FACT
-from ..links import AROUND, CHAIN, CHAINS_LOST, CUT, Frame, OURS, OWN
+from ..links import AROUND, CHAIN, CHAINS_LOST, CUT, OURS, OWN, Frame
 from .noise import role_of
 from .tally import Tally
 from .tracebacks import is_ours
@@ -136,10 +136,8 @@ def _described(frames: list[FrameType], above: CodeType | None, most: int) -> tu
     inner = frames[0].f_code.co_filename if frames else ""
     for at, frame in enumerate(frames[:most]):
         code = frame.f_code
-        if at < own:
-            role = role_of(frame, inner)
-        else:
-            role = OWN if at == own else OURS if is_ours(code) else AROUND
+        outside = OWN if at == own else OURS if is_ours(code) else AROUND
+        role = role_of(frame, inner) if at < own else outside
         found.append((file_name(code.co_filename), frame.f_lineno or 0, code.co_qualname, role))
         inner = code.co_filename
     if len(frames) > most:

@@ -78,7 +78,9 @@ def _is_said_to_wrap(frame: FrameType) -> bool:
         if maker is None:
             maker = dict.get(frame.f_globals, name)
         elif issubclass(type(maker), type):
-            maker = next((dict_of_class(cls)[name] for cls in mro_of(maker) if name in dict_of_class(cls)), None)
+            maker = next(
+                (dict_of_class(cls)[name] for cls in mro_of(maker) if name in dict_of_class(cls)), None
+            )
         else:
             return False
     maker = maker.__func__ if type(maker) in (staticmethod, classmethod) else maker

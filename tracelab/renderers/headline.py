@@ -88,6 +88,9 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
         recorded = len(outline.keep)
     if outline.folded and lines < recorded:
         facts += _hints(outline, hidden)
+    unseen = 0 if outline.reached is None else outline.reached.hidden
+    if unseen:
+        facts.append(f"{many(unseen, 'frame')} only hand on: --chain-all")
     if facts:
         yield page.words(" · ".join(facts), "note")
 
