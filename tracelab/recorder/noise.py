@@ -42,7 +42,7 @@ _WRAPS = frozenset({"wraps", "update_wrapper"})
 
 
 def role_of(frame: FrameType, inner: str) -> str:
-    """What a frame is; `inner`: the file of the function that it calls; its own where that is a recorded call."""
+    """What a frame is; `inner`: the file of what it calls; its own where that is a recorded call."""
     code = frame.f_code
     file = code.co_filename.replace("\\", "/")
     if is_ours(code):

@@ -46,7 +46,7 @@ def _steps(frames: Way) -> list[str]:
 
 
 def _step(frame: Frame, last: str, count: int) -> str:
-    """`last`: the file that was named last.  `count`: so often the frame stood there, one inside the other."""
+    """`last`: the file that was named last.  `count`: how often the frame stood there in a row."""
     file, line, function, role = frame
     if role == CUT:
         return "…"
