@@ -57,7 +57,7 @@ class Chain:
         if not self.known:
             return "not kept: chain=True keeps the functions between calls"
         start = () if self.start is None else (self.start,)
-        words = " → ".join(map(str, (*start, *self.links))) or "called by no Python function"
+        words = " → ".join(map(str, (*start, *self.links))) or "no function between"
         return f"{words} (+{self.hidden} hidden)" if self.hidden else words
 
 

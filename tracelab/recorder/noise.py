@@ -73,16 +73,13 @@ def _hands_on(code: CodeType, instruction: int) -> bool:
 def _is_said_to_wrap(frame: FrameType) -> bool:
     """Whether the function that made this one gives it the looks of what it wraps."""
     code = frame.f_code
-    maker: Any = None
-    for name in code.co_qualname.partition(".<locals>")[0].split("."):
-        if maker is None:
-            maker = dict.get(frame.f_globals, name)
-        elif issubclass(type(maker), type):
-            maker = next(
-                (dict_of_class(cls)[name] for cls in mro_of(maker) if name in dict_of_class(cls)), None
-            )
-        else:
+    first, *inner = code.co_qualname.partition(".<locals>")[0].split(".")
+    maker: Any = dict.get(frame.f_globals, first)
+    for name in inner:
+        if not issubclass(type(maker), type):
             return False
+        known = [dict_of_class(cls) for cls in mro_of(maker)]
+        maker = next((one[name] for one in known if name in one), None)
     maker = maker.__func__ if type(maker) in (staticmethod, classmethod) else maker
     if type(maker) is not FunctionType:
         return False

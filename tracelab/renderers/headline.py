@@ -88,11 +88,11 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
         recorded = len(outline.keep)
     if outline.folded and lines < recorded:
         facts += _hints(outline, hidden)
-    unseen = 0 if outline.reached is None else outline.reached.hidden
-    if unseen:
-        facts.append(f"{many(unseen, 'frame')} only hand on: --chain-all")
     if facts:
         yield page.words(" · ".join(facts), "note")
+    unseen = 0 if outline.reached is None else outline.reached.hidden
+    if unseen:
+        yield page.words(f"{many(unseen, 'frame')} between calls only hand on: --chain-all", "note")
 
 
 def _hints(outline: Outline, hidden: int) -> Iterator[str]:

@@ -117,9 +117,9 @@ def tree(
         yield from _drawn(outline, all_lines(outline, depth), page)
         return
     with quiet():
-        # Around the tree stand a header of one to three lines and a footer.
+        # Around the tree stand a header of one to three lines and a footer, with chains of two.
         above = list(header(trace, page))
-        room = max_lines - len(above) - 1
+        room = max_lines - len(above) - (1 if reached is None else 2)
         rows = [*above, *_drawn(outline, best_lines(outline, max(room, 3)), page)]
     yield from rows
 
