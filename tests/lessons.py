@@ -34,6 +34,18 @@ CLAIMS = {
         "model forwards above the encoder: 0",
         "which is what the encoder gave: True",
     ],
+    "attention_shapes": [
+        # 64 features in 4 heads of 16; 4 prompt tokens, then one at a time, which the cache of 4…8 joins.
+        "self_attn, prefill: q f32[1,4,4,16] k f32[1,4,4,16] v f32[1,4,4,16]",
+        "self_attn, prefill: layers that ran: q_proj k_proj v_proj out_proj",
+        "self_attn, decode 1–5: q f32[1,4,1,16] k f32[1,4,5…9,16] v f32[1,4,5…9,16]",
+        "self_attn, decode 1–5: layers that ran: q_proj k_proj v_proj out_proj",
+        # The sound has 50 positions, whose keys and values are computed once.
+        "encoder_attn, prefill: q f32[1,4,4,16] k f32[1,4,50,16] v f32[1,4,50,16]",
+        "encoder_attn, prefill: layers that ran: q_proj k_proj v_proj out_proj",
+        "encoder_attn, decode 1–5: q f32[1,4,1,16] k f32[1,4,50,16] v f32[1,4,50,16]",
+        "encoder_attn, decode 1–5: layers that ran: q_proj out_proj",
+    ],
     "find_and_query": [
         # 4 layers in each of 8 steps; one layer in each of 8 steps; 4 layers in one step.
         "attention calls: 32",
@@ -249,3 +261,6 @@ TABLES = {
     ],
 }
 """How lines of the printed tables begin, up to the time at most; each run of blanks is one."""
+
+GOLDEN = {"attention_shapes": "5.23.0"}
+"""Lessons whose whole text is in tests/golden: it shows the source of that version of transformers."""

@@ -11,6 +11,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 import tracelab
 
 from . import course, lessons
+from .renderers.golden import compare
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "examples"
@@ -50,12 +52,15 @@ def test_every_lesson_is_tested() -> None:
 @pytest.mark.parametrize("name", CLAIMS)
 def test_a_lesson_says_what_is_true(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
-    lines = capsys.readouterr().out.splitlines()
+    text = capsys.readouterr().out
+    lines = text.splitlines()
     for claim in CLAIMS[name]:
         assert claim in lines
     rows = [" ".join(line.split()) for line in lines]
     for beginning in TABLES.get(name, ()):
         assert any(row.startswith(beginning) for row in rows), beginning
+    if metadata.version("transformers") == lessons.GOLDEN.get(name):
+        compare(f"lesson_{name}", text)
 
 
 def test_a_script_of_ones_own_runs_as_it_is(tmp_path: Path) -> None:

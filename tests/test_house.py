@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 HOUSE = REPOSITORY / "tracelab"
 
 FLOORS = (
-    {"errors", "values", "turns"},
+    {"errors", "values", "turns", "bycode"},
     {"events", "forms", "links", "passes"},
     {"packing"},
     {"calls", "patching", "arrivals", "describe", "sourcetext"},

@@ -34,7 +34,7 @@ class Pass:
     `file`: as in `Site.file`.  `first`: the line of the first decorator, or of the `def`.  `name`: with
     classes, as in `__qualname__`.  `lines[0]` stands for the entry: its number is `first`, and it binds the
     parameters.  `ended`: `return`, `exception`, or `open` where nothing was seen of an end.  `cut`: so many
-    further lines ran that were not kept.
+    more lines ran that were not kept: the last ones, or those that a predicate did not choose.
     """
 
     file: str

@@ -62,7 +62,10 @@ def test_the_functions_between_two_calls(
 ) -> None:
     chain = chain_of(getattr(program, name))
     assert steps(chain) == [START, *links]
-    assert [(why, function[: len(start)]) for (why, function), (_, start) in zip(noise(chain), hidden, strict=True)] == hidden
+    assert [
+        (why, function[: len(start)])
+        for (why, function), (_, start) in zip(noise(chain), hidden, strict=True)
+    ] == hidden
     # `_wrapped_call_impl` and `_call_impl` stand around the forward of the host.
     assert [link.function for link in chain.noise if link.noise == "around"] == [
         "Module._wrapped_call_impl",
@@ -196,7 +199,9 @@ def test_a_followed_root_shows_the_calls_above_it_that_are_not_recorded() -> Non
         host(X)
     (call,) = trace.calls
     assert steps(call.chain())[-3:] == [START, by("method", "host.helper"), HELPER]
-    assert "ours" in [why for why, _ in noise(call.chain())]  # the wrapper of the host, which recorded nothing
+    assert "ours" in [
+        why for why, _ in noise(call.chain())
+    ]  # the wrapper of the host, which recorded nothing
 
 
 def test_nested_traces_keep_the_same_chain_and_only_those_that_asked() -> None:

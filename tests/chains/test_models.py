@@ -81,7 +81,9 @@ def test_the_attention_function_that_ran_is_a_call(kind: str, name: str, file: s
     assert first.file.endswith(file)
     assert list(first.inputs)[:4] == ["module", "query", "key", "value"]
     assert first.output is not None
-    assert found(trace, name) == [step(llama.LlamaAttention.forward, "attn_output, attn_weights = attention_interface(")]
+    assert found(trace, name) == [
+        step(llama.LlamaAttention.forward, "attn_output, attn_weights = attention_interface(")
+    ]
 
 
 def test_what_is_no_python_is_told_from_the_source_line() -> None:
@@ -99,7 +101,9 @@ def test_what_is_no_python_is_told_from_the_source_line() -> None:
 def test_masks_are_made_by_the_function_of_the_config() -> None:
     trace = recorded("llama", attn="eager")
     assert found(trace, "create_causal_mask") == [step(llama.LlamaModel.forward, "create_causal_mask(")]
-    assert found(trace, "eager_mask") == [step(masking_utils.create_causal_mask, "causal_mask = mask_interface(")]
+    assert found(trace, "eager_mask") == [
+        step(masking_utils.create_causal_mask, "causal_mask = mask_interface(")
+    ]
     (mask,) = trace.find("eager_mask")
     assert mask.facts["registry"] == "mask: eager"
 
@@ -140,7 +144,9 @@ def test_bert_chunks_its_feed_forward() -> None:
 def test_t5_computes_its_position_bias_in_a_method() -> None:
     trace = recorded("t5")
     attention = t5.T5Attention
-    bias = [call for call in trace.find("Embedding.forward") if "relative_attention_bias" in (call.path or "")]
+    bias = [
+        call for call in trace.find("Embedding.forward") if "relative_attention_bias" in (call.path or "")
+    ]
     assert len(bias) == 2  # in the first block of the encoder, and of the decoder
     way = [step(attention.compute_bias, "self.relative_attention_bias(")]
     for call in bias:

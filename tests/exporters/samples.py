@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.builders import Node, build, build_threads, call, t
 from tracelab.calls import Trace
 from tracelab.events import Place, Signature, Site
+from tracelab.passes import Line, Pass
 from tracelab.values import (
     CacheSpec,
     ContainerSpec,
@@ -22,6 +23,8 @@ from tracelab.values import (
     TensorStats,
     UnreadableSpec,
 )
+
+LINES = Pass("m.py", 3, "Base.generate", (Line(3, (("x", t(1, 4)),)), Line(4, (("y", t(2)),))), "return", 1)
 
 
 def small() -> Trace:
@@ -41,7 +44,12 @@ def small() -> Trace:
             output=t(1, 6, dtype="int64"),
             facts={"mode": "greedy", "beams": 1, "shape": (1, 6), "share": 0.25},
             children=[
-                call("Model.forward", inputs={"cache": CacheSpec("DynamicCache", 4, 2)}, output=stats),
+                call(
+                    "Model.forward",
+                    inputs={"cache": CacheSpec("DynamicCache", 4, 2)},
+                    output=stats,
+                    facts={"lines": LINES},
+                ),
                 call("Model.forward", inputs={"x": UnreadableSpec("RuntimeError")}, error="ValueError"),
             ],
         ),
@@ -75,7 +83,7 @@ def look(trace: Trace) -> str:
         values = {name: str(spec) for name, spec in one.inputs.items()}
         family = (one.parent, one.children, one.ancestors)
         seen.append(repr((answers, times, values, str(one.output), family)))
-    return "\n".join(seen)
+    return "\n".join([*seen, str(trace.source())])
 
 
 # --- generated ---------------------------------------------------------------------------------------

@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import tracelab
 from tests.analyses.recorded import llama_generate
-from tests.builders import build
+from tests.builders import build, call, t
 from tracelab.errors import TraceFileError
+from tracelab.exporters import passes, schema
+from tracelab.exporters.expect import Refused
 from tracelab.exporters.facts import FORMS, decode
+from tracelab.passes import Line, Pass
+from tracelab.values import ContainerSpec, ObjectSpec, ScalarSpec, Spec
 
 GOOD: dict[str, Any] = {
     "mode": "greedy",
@@ -127,3 +132,83 @@ def test_other_facts_are_refused_with_their_place(tmp_path: Path, name: str, val
     place = rf"facts\[{row}\]\.{name}"
     with pytest.raises(TraceFileError, match=rf"{place}.*: expected {name} as they are recorded"):
         tracelab.load(tmp_path / "run.json")
+
+
+# --- the lines of a call ------------------------------------------------------------------------------
+
+SEEN = Pass(
+    "model.py",
+    12,
+    "Net.forward",
+    (
+        Line(12, (("self", ObjectSpec("Net")), ("x", t(1, 4)))),
+        Line(13),
+        Line(14, (("y", ContainerSpec("tuple", ((0, ScalarSpec("float", float("inf"), True)),), 1)),)),
+    ),
+    "exception",
+    3,
+)
+
+
+@pytest.mark.parametrize("name", ["run.json", "run.json.gz"])
+def test_the_lines_of_a_call_come_back(tmp_path: Path, name: str) -> None:
+    trace = build(call("Net.forward", facts={"lines": SEEN, "mode": "greedy"}))
+    trace.save(tmp_path / name)
+    (one,) = tracelab.load(tmp_path / name).calls
+    assert one.facts == {"lines": SEEN, "mode": "greedy"}
+
+
+def test_the_lines_of_a_call_are_plain_json_and_fit_the_schema(tmp_path: Path) -> None:
+    build(call("Net.forward", facts={"lines": SEEN})).save(tmp_path / "run.json")
+    document = json.loads((tmp_path / "run.json").read_text())
+    tensor, inf = ["tensor", [1, 4], "float32"], ["scalar", "float", {"$float": "inf"}]
+    assert document["facts"]["0"]["lines"] == {
+        "file": "model.py",
+        "first": 12,
+        "name": "Net.forward",
+        "ended": "exception",
+        "cut": 3,
+        "lines": [
+            [12, [["self", ["object", "Net"]], ["x", tensor]]],
+            [13],
+            [14, [["y", ["container", "tuple", [[0, inf]], 1]]]],
+        ],
+    }
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.validate(document)
+    document["facts"]["0"]["lines"]["lines"][0].append(1)
+    assert not validator.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        3,
+        [],
+        {},
+        {"$dict": []},
+        {**passes.encode(SEEN), "ended": "never"},
+        {**passes.encode(SEEN), "ended": ["return"]},
+        {**passes.encode(SEEN), "cut": -1},
+        {**passes.encode(SEEN), "lines": [[]]},
+        {**passes.encode(SEEN), "lines": [[1, [["x"]]]]},
+        {**passes.encode(SEEN), "lines": [[1, [["x", ["tensor"]]]]]},
+        {**passes.encode(SEEN), "more": 1},
+    ],
+    ids=repr,
+)
+def test_other_lines_are_refused(value: Any) -> None:
+    for told in ({"lines": value}, {"$dict": [["lines", value]]}):
+        with pytest.raises(Refused):
+            decode(told)
+
+
+def test_lines_of_a_very_deep_value_can_be_read_back(tmp_path: Path) -> None:
+    spec: Spec = t(2)
+    for _ in range(40):
+        spec = ContainerSpec("list", ((0, spec),), 1)
+    seen = Pass("model.py", 1, "f", (Line(1, (("x", spec),)),))
+    build(call("Net.forward", facts={"lines": seen})).save(tmp_path / "run.json")
+    (one,) = tracelab.load(tmp_path / "run.json").calls
+    assert str(one.facts["lines"].lines[0].bound[0][1]).startswith("list(list(")

@@ -140,6 +140,9 @@ def test_a_debugger_that_takes_the_slot_keeps_it() -> None:
     assert stopped == ["<lambda>"]
     assert seen(trace)[1] == WHOLE
     assert trace.meta["lines_lost"] == {"nobody": 1}
+    # How the first one ended was not seen, and is not made up.
+    ended = [call.facts["lines"].ended for call in trace.calls if "lines" in call.facts]
+    assert ended == ["open", "return"]
 
 
 def test_a_tracer_that_is_set_within_stays() -> None:

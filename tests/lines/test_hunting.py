@@ -54,6 +54,15 @@ def test_a_query() -> None:
     assert lines(traced(hunter.Q(function="nobody"))) == {}
 
 
+def test_lines_that_the_predicate_did_not_choose_are_counted() -> None:
+    trace = traced(hunter.Q(lineno=FIRST + 2))
+    (call,) = trace.find("Net.forward")
+    assert call.facts["lines"].cut == 2
+    (listing,) = trace.source("Net.forward")
+    # Nothing is claimed of the others: whether they ran is not known to the listing.
+    assert [line.reached for line in listing.lines] == [True, None, True, None]
+
+
 def test_what_a_kept_line_binds_is_complete() -> None:
     trace = traced(hunter.Q(lineno=FIRST + 2))
     (call,) = trace.find("Net.forward")

@@ -112,7 +112,7 @@ ALL = {
 @pytest.mark.parametrize("what", ALL)
 def test_all_of_it_in_every_mode(what: str, tmp_path: Path, figures: Figures) -> None:
     # Compilers are passed through before any mode counts; a few of them are enough, since they take long.
-    modes = ("stats", "no shapes", "nested", "chain") if "compilers" in what else tuple(MODES)
+    modes = ("stats", "no shapes", "source", "nested", "chain") if "compilers" in what else tuple(MODES)
     for host in ALL[what]:
         attack(host, [mode for mode in modes if mode not in host.but_not], tmp_path, figures)
 

@@ -12,6 +12,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     step      one pass of an outer loop
     loss      one loss
     head      the head of one model
+    listing   the source of one function, with what was seen of its lines
     why       the way to one call
     tokenrow  one row of a batch, token by token
     quiet     making a million calls at once
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison, Difference
     from .generation import Generation
     from .head import Head
+    from .listing import Column, Listing, Listings, SourceLine
     from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
     from .tokenrow import Token, TokenBatch, TokenRow
     from .why import Given, Hop, Why
@@ -55,6 +57,7 @@ __all__ = [
     "Chain",
     "Choice",
     "Choices",
+    "Column",
     "Columns",
     "Comparison",
     "Difference",
@@ -64,7 +67,10 @@ __all__ = [
     "Hop",
     "LabelPlace",
     "Link",
+    "Listing",
+    "Listings",
     "Loss",
+    "SourceLine",
     "Stage",
     "Step",
     "Times",
@@ -85,6 +91,7 @@ _ROWS = {
     "comparison": ("Comparison", "Difference"),
     "generation": ("Generation",),
     "head": ("Head",),
+    "listing": ("Column", "Listing", "Listings", "SourceLine"),
     "loss": ("BY_CALLER", "BY_INPUTS", "INSIDE", "LabelPlace", "Loss"),
     "why": ("Given", "Hop", "Why"),
     "tokenrow": ("Token", "TokenBatch", "TokenRow"),

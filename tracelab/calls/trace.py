@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .choice import Choice
     from .generation import Generation
     from .head import Head
+    from .listing import Listing
     from .loss import Loss
     from .tokenrow import TokenBatch
     from .why import Why
@@ -36,6 +37,7 @@ ANSWERS = {
     "tokens": "tracelab.analyses.tokens:tokens",
     "heads": "tracelab.analyses.heads:heads",
     "losses": "tracelab.analyses.losses:losses",
+    "source": "tracelab.analyses.listing:source",
     "token_batches": "tracelab.analyses.recordedbatch:token_batches",
     "why": "tracelab.analyses.reasons:why",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
@@ -214,6 +216,15 @@ class Trace:
         """Each loss: its function, shapes before and after the shift, labels counted and ignored, divisor."""
         return self._ask("losses")  # type: ignore[no-any-return]
 
+    def source(
+        self, pattern: str | None = None, *, path: str | None = None, step: int | None = None
+    ) -> list[Listing]:
+        """The annotated source of each function whose lines were recorded (`trace(source=...)`).
+
+        pattern, path, step: as in `find`.  Calls that went alike share a listing, side by side by step.
+        """
+        return self._ask("source", pattern, path=path, step=step)  # type: ignore[no-any-return]
+
     def token_batches(self) -> list[TokenBatch]:
         """The batches that went into models (or else came out of collators and tokenizers), token by token.
 
@@ -259,23 +270,16 @@ class Trace:
         """Show the folded call tree.
 
         depth: levels shown, None for what fits one screen.  fold=False: every call on its own.
-        width: columns, None for those of the terminal.  chain: the functions between calls, see `Call.chain`;
-        noise: also those that only hand on.
+        width: columns.  chain: the functions between calls, see `Call.chain`; noise: those that hand on too.
         """
         self._ask("print", depth=depth, fold=fold, width=width, chain=chain, noise=noise)
 
     def print_steps(self, fold: bool = True, width: int | None = None) -> None:
-        """Show the table of generation steps, and below it why each loop stopped and where its time went.
-
-        fold=False: one row for each step.  width: columns, None for those of the terminal.
-        """
+        """Show the table of generation steps (fold=False: one row each), why it stopped, its times."""
         self._ask("print_steps", fold=fold, width=width)
 
     def print_losses(self, fold: bool = True, width: int | None = None) -> None:
-        """Show the table of losses: shapes, shift, labels counted and ignored, divisor.
-
-        fold=False: one row for each loss.  width: columns, None for those of the terminal.
-        """
+        """Show the table of losses (fold=False: one row each): shapes, shift, labels ignored, divisor."""
         self._ask("print_losses", fold=fold, width=width)
 
     def __str__(self) -> str:

@@ -2,7 +2,8 @@
 
 A fact is plain data, and most are only shown.  Others are taken apart: ids and scores, labels that are
 counted, losses, shares of padding, names of weights.  `FORMS` says what each of them is; another value under
-its name is refused here, with its place, and not met in the middle of a table.
+its name is refused here, with its place, and not met in the middle of a table.  The lines of a call are no
+plain data, and `passes` writes them.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import links
-from . import plain
-from .expect import at, unexpected
+from ..passes import LINES, Pass
+from . import passes, plain
+from .expect import at, mapping, unexpected
 
 Form = Callable[[Any], bool]
 
@@ -102,11 +104,24 @@ FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LO
 """Facts that are taken apart, by name; each instrument writes them in this form alone."""
 
 
+def encode(facts: Mapping[str, Any]) -> Any:
+    """The facts of one call in JSON's own types."""
+    lines = facts.get(LINES)
+    if not isinstance(lines, Pass):
+        return plain.encode(facts)
+    rest = plain.encode({name: fact for name, fact in facts.items() if name != LINES})
+    return {**rest, LINES: passes.encode(lines)}
+
+
 def decode(value: Any) -> dict[str, Any]:
     """The facts of one call; `Refused` where one of them is not what its name says."""
-    found = plain.decode_mapping(value)
+    lines = mapping(value).get(LINES)
+    found = plain.decode_mapping({name: fact for name, fact in value.items() if name != LINES})
     for name, form in FORMS.items():
         if name in found and not form(found[name]):
             with at(name):
                 raise unexpected(f"{name} as they are recorded", found[name])
+    if LINES in value or LINES in found:
+        with at(LINES):
+            found[LINES] = passes.decode(lines)
     return found

@@ -35,6 +35,7 @@ from ..events import Site
 from . import lineages, packed, plain, rows, specs, tables
 from .expect import Refused, at, each, items, mapping, members, text, whole
 from .facts import decode as decode_facts
+from .facts import encode as encode_facts
 from .parser import parse
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ def _described(document: dict[str, Any]) -> Columns:
         threads=_table(document, "threads", text),
     )
     with at("lineages"):
-        columns.lineages = lineages.decode_all(document["lineages"]) if "lineages" in document else []
+        columns.lineages = lineages.decode(document["lineages"]) if "lineages" in document else []
     with at("sources"):
         columns.sources = lineages.decode_sources(document.get("sources", {}))
     with at("sites"):
@@ -107,7 +108,7 @@ def _about(columns: Columns) -> Iterator[tuple[str, object]]:
     yield "places", columns.places
     yield "threads", columns.threads
     if columns.lineages:
-        yield "lineages", lineages.encode_all(columns.lineages)
+        yield "lineages", lineages.encode(columns.lineages)
     if columns.sources:
         yield "sources", columns.sources
 
@@ -128,7 +129,7 @@ def _flat(columns: Columns) -> Iterator[tuple[str, object]]:
     yield "errors", [plain.shorten(error) for error in columns.errors]
     yield "signatures", columns.signatures
     yield "specs", [specs.encode(spec) for spec in columns.specs]
-    yield "facts", {str(row): plain.encode(facts) for row, facts in columns.facts.items()}
+    yield "facts", {str(row): encode_facts(facts) for row, facts in columns.facts.items()}
     yield "calls", calls
 
 

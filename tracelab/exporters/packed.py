@@ -27,10 +27,11 @@ from ..calls.folded import Folded
 from ..events import Lane, Recording, Visits
 from ..fold import fold
 from ..packing import Block
-from . import blocks, ints, plain, unblocks
+from . import blocks, ints, unblocks
 from .climb import Climb
 from .expect import Refused, at, each, items, members, whole
 from .facts import decode as decode_facts
+from .facts import encode as encode_facts
 from .forms import Unfit
 from .ledger import Ledger, encode_times
 from .limits import CLOCK
@@ -53,7 +54,7 @@ def encode(columns: Folded) -> dict[str, Any]:
     return {
         "now": parts.now - parts.began,
         "visits": encode_visits(parts.visits),
-        "facts": [plain.encode(fact) for fact in parts.facts],
+        "facts": [encode_facts(fact) for fact in parts.facts],
         "forms": ledger.forms,
         "meanings": ledger.meanings,
         "templates": ledger.templates,

@@ -42,9 +42,11 @@ class Hunt(Watch):
 
     def at(self, frame: FrameType, line: int) -> None:
         """A line is about to run."""
+        before = self._cut
         super().at(frame, line)
-        if not self._asks(frame, "line", None):
+        if not self._asks(frame, "line", None) and self._cut == before:
             self._bound = 0, ()
+            self._cut += 1
 
     def left(self, frame: FrameType, value: object) -> None:
         """The function returns."""

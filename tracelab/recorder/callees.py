@@ -82,7 +82,7 @@ class Callees:
             is_plain=breed.is_plain and torch_call.is_plain(it),
             takes=Habit(breed.takes, self._read),
             gives=Habit(breed.gives, self._read),
-            lines=None if lines is None else lines.of(site, self.locator.code(target, it)),
+            lines=None if lines is None else lines.of(site, self.locator.code(target, it), recorder),
             code=None if chains is None else self.locator.code(target, it),
         )
         anchor = it if target.by_object or self._by_object else type(it)

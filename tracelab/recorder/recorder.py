@@ -79,7 +79,7 @@ class Recorder:
         self.pause = min(limit, PORTION)
         self._limit = limit
         self._summary, self._shapes = summary, shapes
-        self.lines = None if watchers is None else Lines(self, watchers)
+        self.lines = None if watchers is None else Lines(describer, watchers)
         self.chains = Chains() if chains else None
         self._full = False
         self._dropped = Tally()

@@ -23,6 +23,7 @@ MODES: dict[str, dict[str, Any]] = {
     "chain": {"chain": True},
     "roots": {},
     "file": {"values": True},
+    "source": {"source": "*"},
     "nested": {},
 }
 """Every mode of a trace."""
