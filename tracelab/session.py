@@ -19,7 +19,7 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
-from .options import EXACT, SUMMARY, refuse_impossible, told, watching_for
+from .options import EXACT, SUMMARY, chains_for, refuse_impossible, told, watching_for
 from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
@@ -113,7 +113,7 @@ class Session:
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
             watchers=self.watchers or watching_for(options),
-            chains=options["chain"],
+            chains=chains_for(options),
         )
         running = Running(
             recorder, sites.roots.settle, sites.rank.look, told(options), sites.models, sites.lineages.listed

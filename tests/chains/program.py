@@ -186,3 +186,15 @@ def failing(host: Host, x: torch.Tensor) -> None:
         host.inner(x, x)  # Identity takes one
     except TypeError:
         host.helper(x)
+
+
+def thrice(host: Host, x: torch.Tensor) -> None:
+    for _ in range(3):
+        host.helper(x)
+    host.inner(x)
+
+
+def by_turns(host: Host, x: torch.Tensor) -> None:
+    for _ in range(2):
+        host.helper(x)
+        plain(host, x)

@@ -295,3 +295,16 @@ def test_a_fault_of_ours_is_counted_and_the_program_goes_on(monkeypatch: pytest.
     assert trace.recorded == 2
     assert trace.internal_errors == 2  # one for each call
     assert not any(call.chain().known for call in trace.calls)
+
+
+def test_our_decorator_is_ours_and_the_function_that_calls_is_seen() -> None:
+    @tracelab.trace(chain=True)
+    def run() -> None:
+        nn.Identity()(X)
+
+    run()  # decorated
+    mine = test_our_decorator_is_ours_and_the_function_that_calls_is_seen
+    chain = run.trace.roots[0].chain()  # type: ignore[attr-defined]
+    assert [link.function for link in chain.links[-2:]] == [mine.__name__, run.__qualname__]
+    assert chain.links[-2].line == line_of(mine, "# " + "decorated")
+    assert noise(chain)[-1] == ("ours", "decorated.<locals>.plain")

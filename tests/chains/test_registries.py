@@ -41,6 +41,12 @@ def registered() -> Iterator[None]:
     del AttentionInterface._global_mapping["mine"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once() -> None:
+    """At its first use dynamo patches classes of torch for good; that is not what is looked for here."""
+    torch.compile(torch.nn.Identity(), backend="eager")(torch.ones(1))
+
+
 def llama_of(kind: str) -> Any:
     model = ZOO["llama"].build()
     model.set_attn_implementation(kind)

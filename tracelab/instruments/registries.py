@@ -17,7 +17,6 @@ with the last recording that wants them.
 
 from __future__ import annotations
 
-import dis
 import sys
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
@@ -127,6 +126,8 @@ def _says(function: FunctionType, names: list[str]) -> Tells | None:
 
 def _functional(function: FunctionType) -> tuple[tuple[str, int], ...]:
     """What the source of a function calls of `torch.nn.functional`, each with the line."""
+    import dis  # only who keeps chains needs it
+
     functional = sys.modules.get("torch.nn.functional")
     found: dict[tuple[str, int], None] = {}
     is_next, line = False, function.__code__.co_firstlineno

@@ -9,7 +9,9 @@ A chain is described once and stored once; a call like an earlier one costs the 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ FROM_OUTSIDE = 64
 
 BETWEEN = 256
 """So many are kept between two calls."""
+
+_RUNNER = f"{Path(__file__).parents[1] / 'script'}{os.sep}"
 
 MOST = 10_000
 """So many different chains are kept; calls with further ones are counted."""
@@ -111,6 +115,8 @@ def _between(caller: FrameType | None, boundary: int, depth: int) -> list[FrameT
     while frame is not None and len(frames) <= most:
         if depth and id(frame) == boundary:
             return _without_the_last_wrapper(frames)
+        if not depth and frame.f_code.co_filename.startswith(_RUNNER):
+            break  # `tracelab run`: the program begins inside of this
         frames.append(frame)
         frame = frame.f_back
     if depth and frame is None:  # who called the enclosing call is not known: up to the first wrapper

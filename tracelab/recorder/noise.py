@@ -21,6 +21,7 @@ import dis
 import functools
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
@@ -32,6 +33,7 @@ _CALLS_ON = dis.opmap["CALL_FUNCTION_EX"]
 _CACHE = 0
 _STARRED = 0x04 | 0x08
 _MACHINES = frozenset({module.__file__ for module in (contextlib, functools, threading)})
+_FRONT = frozenset({str(path) for path in Path(__file__).parents[1].glob("*.py")})
 _TORCHS_MACHINES = ("torch/utils/_contextlib.py", "torch/_dynamo/eval_frame.py")
 _MODULES = "torch/nn/modules/module.py"
 _MODULE_CALL = ("Module._wrapped_call_impl", "Module._call_impl", "Module._slow_forward")
@@ -45,7 +47,7 @@ def role_of(frame: FrameType, inner: str) -> str:
     """What a frame is; `inner`: the file of what it calls; its own where that is a recorded call."""
     code = frame.f_code
     file = code.co_filename.replace("\\", "/")
-    if is_ours(code):
+    if is_ours(code) or code.co_filename in _FRONT:
         return OURS
     if code.co_filename in _MACHINES or file.startswith("<frozen ") or file.endswith(_TORCHS_MACHINES):
         return MACHINERY

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from itertools import count
 from time import perf_counter_ns
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..describe import Describer, Table, class_name
 from ..events import FACT, Lane, Recording, Site, Visit, raised, returned
@@ -25,12 +25,14 @@ from ..values import inert
 from . import active, stacks
 from .callees import Callees
 from .came import came, settle
-from .chains import Chains
 from .known import Known, Writer
 from .lines import Lines, Watchers
 from .remarks import remarks
 from .tally import Tally
 from .target import Facts, Locator, Target
+
+if TYPE_CHECKING:
+    from .chains import Chains
 
 log = logging.getLogger("tracelab")
 
@@ -63,7 +65,7 @@ class Recorder:
         summary: bool = False,
         shapes: bool = True,
         watchers: Watchers | None = None,
-        chains: bool = False,
+        chains: Chains | None = None,
     ) -> None:
         self.locator = locator
         self.describer = describer
@@ -71,16 +73,14 @@ class Recorder:
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
-        self.forked = False  # this is the copy that a child of a fork has, and what it has seen ends there
-        self.is_off = False
+        self.is_off = self.forked = False  # forked: the copy of a child, and what it has seen ends there
         self.started = perf_counter_ns()
         self._depth = sys.maxsize if depth is None else depth
         self.kept = count().__next__
-        self.pause = min(limit, PORTION)
-        self._limit = limit
+        self.pause, self._limit = min(limit, PORTION), limit
         self._summary, self._shapes = summary, shapes
         self.lines = None if watchers is None else Lines(describer, watchers)
-        self.chains = Chains() if chains else None
+        self.chains = chains
         self._full = False
         self._dropped = Tally()
         self.compiled = Tally()  # regions that were entered outside of every recorded call
