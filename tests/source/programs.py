@@ -241,3 +241,19 @@ def retried(xs):
         except ZeroDivisionError:
             continue
     return y
+
+
+def guarded(x):
+    end = None
+    try:
+        with contextlib.nullcontext(x) as y:
+            if y.missing:
+                y = 1
+    finally:
+        end = True
+    return end
+
+
+def inside(xs):
+    with contextlib.nullcontext(xs) as y:
+        return y

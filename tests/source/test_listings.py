@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,6 +226,16 @@ def test_a_file_that_differs_shows_no_text() -> None:
     assert {line.text for line in listing.lines} == {""}
     assert listing.line(DEF + 13).bound == {"query": t(1, 2, 5, 8)}
     assert DEF + 23 not in [line.number for line in listing.lines]
+
+
+def test_a_file_without_a_digest_is_only_what_is_installed() -> None:
+    """As in a trace of an older version, of a file inside an installed package."""
+    (seen,) = passes_of(textwrap.dedent, lambda: textwrap.dedent("  x"))
+    trace = build(node(seen))
+    listing = one(trace)
+    assert (listing.problem, listing.certain) == (None, False)
+    assert "which version ran was not recorded" in str(listing)
+    assert one(trace_of(node(seen))).certain
 
 
 def test_a_function_that_is_not_where_it_was() -> None:

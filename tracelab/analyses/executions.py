@@ -81,10 +81,21 @@ def executions(seen: Pass, layout: Layout) -> list[Execution]:
             found.append(Execution(number, leaves=leaves))
         found[-1].bound.update(event.bound)
         before = event
-    for at, execution in enumerate(found):
+    after: Execution | None = None
+    for at in range(len(found) - 1, -1, -1):
+        execution = found[at]
+        execution.raised = _raised(execution, after, seen, layout)
         execution.led = _led(found, at, seen, layout)
-        execution.raised = _raised(found, at, seen, layout)
+        if not _cleans(execution, layout):
+            after = execution
     return found
+
+
+def last_of(seen: Pass, layout: Layout) -> Execution | None:
+    """What ran last but for ways out of a `with`; None where it is not known."""
+    if seen.cut:
+        return None
+    return next((one for one in reversed(executions(seen, layout)) if not one.leaves), None)
 
 
 def _again(unit: Unit, event: Line, before: Line | None) -> bool:
@@ -98,14 +109,21 @@ def _is_inside(layout: Layout, execution: Execution, unit: Unit) -> bool:
     return not unit.on_one_line and unit.leads_to(layout.units[execution.unit].first)
 
 
-def _raised(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> bool:
-    """Whether a statement ended in an exception: it left the function, or the next line is an `except`."""
-    unit = layout.units[found[at].unit]
-    if unit.kind in (ENTRY, EXCEPT):
+def _cleans(execution: Execution, layout: Layout) -> bool:
+    """Whether an exception passes through an execution on its way out."""
+    return execution.leaves or layout.units[execution.unit].cleans
+
+
+def _raised(execution: Execution, after: Execution | None, seen: Pass, layout: Layout) -> bool:
+    """Whether an exception may have come out of a statement: what ran after it is an `except`, or nothing.
+
+    `after`: what ran next but for `finally` and the ways out of `with`.
+    """
+    if layout.units[execution.unit].kind in (ENTRY, EXCEPT):
         return False
-    if at + 1 == len(found):
+    if after is None:
         return seen.ended == "exception"
-    return layout.units[found[at + 1].unit].kind == EXCEPT
+    return layout.units[after.unit].kind == EXCEPT
 
 
 def _led(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> Condition:
@@ -120,7 +138,7 @@ def _led(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> Con
     following = layout.units[found[at + 1].unit]
     if following is unit:
         return unit.on_one_line  # `while True:` around an `if` comes back to it
-    if _raised(found, at, seen, layout):
+    if found[at].raised:
         return None  # the test itself has raised
     if unit.on_one_line and unit.kind not in LOOPS:
         return None

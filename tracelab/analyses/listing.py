@@ -19,7 +19,7 @@ from ..passes import LINES, Pass
 from ..query import matches, unknown
 from ..sourcetext import Text
 from ..values import Spec, inert
-from .executions import told
+from .executions import last_of, told
 from .marking import marked
 from .merging import merged
 from .moments import Moments
@@ -104,6 +104,7 @@ def _listing(made: Sequence[Group], paths: Sequence[str], outline: Layout, text:
         columns=tuple([_column(group, outline, text) for group in made]),
         place=" ".join(folded_paths(paths)),
         problem=text.problem,
+        certain=text.certain or text.problem is not None,
     )
 
 
@@ -126,10 +127,8 @@ def _column(group: Group, outline: Layout, text: Text) -> Column:
 
 def _last(outline: Layout, seen: Pass) -> Unit | None:
     """The statement that ran last, as far as that is known."""
-    if seen.cut or not seen.lines:
-        return None
-    number = outline.at.get(seen.lines[-1].number)
-    return None if number is None else outline.units[number]
+    last = last_of(seen, outline)
+    return None if last is None else outline.units[last.unit]
 
 
 def _gives_back(outline: Layout, last: Unit | None) -> bool:

@@ -18,27 +18,29 @@ class Texts:
 
     def __init__(self, trace: Trace) -> None:
         self._sources = trace.columns.sources
-        self._known: dict[str, tuple[Text, ast.Module | str]] = {}
+        self._known: dict[str, tuple[Text, Functions | str]] = {}
 
     def of(self, seen: Pass, every: Sequence[Pass]) -> tuple[Text, Layout]:
         """The text of the file and the statements of the function; without a text, its bare lines.
 
         `every`: all that is to be shown of it.
         """
-        text, tree = self._file(seen.file)
-        if isinstance(tree, ast.Module):
-            function = function_at(tree, seen.first, seen.name)
+        text, known = self._file(seen.file)
+        if isinstance(known, str):
+            problem = known
+        else:
+            function = function_at(known, seen.first, seen.name)
             if function is not None:
                 return text, layout(function, text.lines)
-            tree = f"there is no {inert(seen.name)} at line {seen.first}"
+            problem = f"there is no {inert(seen.name)} at line {seen.first}"
         numbers = [line.number for one in every for line in one.lines]
-        return Text(problem=tree), plain_layout(numbers, seen.first)
+        return Text(problem=problem), plain_layout(numbers, seen.first)
 
-    def _file(self, file: str) -> tuple[Text, ast.Module | str]:
+    def _file(self, file: str) -> tuple[Text, Functions | str]:
         if file not in self._known:
             text = find(file, self._sources.get(file))
             tree = parse(text.lines) if text.problem is None else text.problem
-            self._known[file] = text, tree
+            self._known[file] = text, tree if isinstance(tree, str) else functions(tree)
         return self._known[file]
 
 
@@ -52,9 +54,21 @@ def parse(lines: Sequence[str]) -> ast.Module | str:
         return f"the source text does not parse ({type(error).__name__})"
 
 
-def function_at(tree: ast.Module, first: int, name: str) -> Function | None:
+Functions = dict[int, list[Function]]
+"""The functions of a file by their first lines."""
+
+
+def functions(tree: ast.Module) -> Functions:
+    """All functions of a file."""
+    found: Functions = {}
+    for node in ast.walk(tree):
+        if isinstance(node, FUNCTIONS):
+            found.setdefault(first_line(node), []).append(node)
+    return found
+
+
+def function_at(known: Functions, first: int, name: str) -> Function | None:
     """The function whose code begins at line `first`; `name` as in `__qualname__`."""
     last_name = name.rpartition(".")[2]
-    found = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS) and first_line(node) == first]
-    fitting = [node for node in found if getattr(node, "name", "<lambda>") == last_name]
+    fitting = [node for node in known.get(first, []) if getattr(node, "name", "<lambda>") == last_name]
     return fitting[0] if fitting else None

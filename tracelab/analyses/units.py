@@ -17,7 +17,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Union
 
 ENTRY, SIMPLE, RETURN, DEF = "entry", "simple", "return", "def"
@@ -49,7 +49,7 @@ class Unit:
 
     `asks`: whether it may lead there or not.  `again`: its lines may come again while it runs once, because
     of a comprehension; from Python 3.12 on that runs in the function itself.  `inner`: the names that only
-    comprehensions bind.
+    comprehensions bind.  `cleans`: it stands in a `finally`, which an exception passes through.
     """
 
     kind: str
@@ -59,6 +59,7 @@ class Unit:
     asks: bool = False
     again: bool = False
     inner: frozenset[str] = frozenset()
+    cleans: bool = False
 
     def leads_to(self, line: int) -> bool:
         """Whether a line is one of its body."""
@@ -130,13 +131,14 @@ def _numbered(function: Function, units: list[Unit], documentation: range) -> La
 def _units(body: Sequence[ast.stmt], lines: Sequence[str]) -> list[Unit]:
     """The units of some statements and of all inside them, by their places in the text."""
     found: list[tuple[int, int, Unit]] = []
-    waiting: list[_Part] = list(body)
+    waiting: list[tuple[_Part, bool]] = [(part, False) for part in body]
     while waiting:
-        part = waiting.pop()
+        part, cleans = waiting.pop()
         line, column, unit = _unit(part, lines)
         if unit is not None:
-            found.append((line, column, unit))
-        waiting += _inside(part)
+            found.append((line, column, replace(unit, cleans=cleans)))
+        last_resort = {id(inner) for inner in getattr(part, "finalbody", ())}
+        waiting += [(inner, cleans or id(inner) in last_resort) for inner in _inside(part)]
     return [unit for _, _, unit in sorted(found, key=lambda one: one[:2])]
 
 

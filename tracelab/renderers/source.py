@@ -135,6 +135,9 @@ def _footer(listing: Listing, page: Page, chosen: Sequence[int | Fold]) -> Itera
     cut = sum(column.cut for column in listing.columns)
     if cut:
         yield page.words(f"incomplete: {many(cut, 'more line event')} not kept", "warning")
+    if not listing.certain:
+        words = "the text is what is installed here: which version ran was not recorded"
+        yield page.words(words, "warning")
     if any(column.ended == "open" for column in listing.columns):
         yield page.words("incomplete: the end of a call was not seen, more lines may have run", "warning")
     folded = sum(one.stop - one.start for one in chosen if isinstance(one, Fold))
