@@ -23,7 +23,7 @@ HOUSE = REPOSITORY / "tracelab"
 
 FLOORS = (
     {"errors", "values", "turns", "bycode"},
-    {"events", "forms", "passes"},
+    {"events", "forms", "links", "passes"},
     {"packing"},
     {"calls", "patching", "arrivals", "describe", "sourcetext"},
     {"recorder", "fold", "query", "lines"},

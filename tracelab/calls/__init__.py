@@ -8,6 +8,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     index     who stands below whom in it
     again     what autograd has called
     call      one call, a view of one row
+    chain     the functions between two calls
     step      one pass of an outer loop
     loss      one loss
     head      the head of one model
@@ -31,6 +32,7 @@ from .step import CacheLayer, Step
 from .trace import ANSWERS, Calls, Trace
 
 if TYPE_CHECKING:
+    from .chain import Chain, Link
     from .choice import Choice, Choices, Stage
     from .comparison import Comparison, Difference
     from .generation import Generation
@@ -52,6 +54,7 @@ __all__ = [
     "CacheLayer",
     "Call",
     "Calls",
+    "Chain",
     "Choice",
     "Choices",
     "Column",
@@ -63,6 +66,7 @@ __all__ = [
     "Head",
     "Hop",
     "LabelPlace",
+    "Link",
     "Listing",
     "Listings",
     "Loss",
@@ -82,6 +86,7 @@ __all__ = [
 ]
 
 _ROWS = {
+    "chain": ("Chain", "Link"),
     "choice": ("Choice", "Choices", "Stage"),
     "comparison": ("Comparison", "Difference"),
     "generation": ("Generation",),

@@ -259,26 +259,27 @@ class Trace:
         """
         self._ask("save", path, fold=fold)
 
-    def print(self, depth: int | None = None, fold: bool = True, width: int | None = None) -> None:
+    def print(
+        self,
+        depth: int | None = None,
+        fold: bool = True,
+        width: int | None = None,
+        chain: bool = False,
+        noise: bool = False,
+    ) -> None:
         """Show the folded call tree.
 
         depth: levels shown, None for what fits one screen.  fold=False: every call on its own.
-        width: columns, None for those of the terminal.
+        width: columns.  chain: the functions between calls, see `Call.chain`; noise: those that hand on too.
         """
-        self._ask("print", depth=depth, fold=fold, width=width)
+        self._ask("print", depth=depth, fold=fold, width=width, chain=chain, noise=noise)
 
     def print_steps(self, fold: bool = True, width: int | None = None) -> None:
-        """Show the table of generation steps, and below it why each loop stopped and where its time went.
-
-        fold=False: one row for each step.  width: columns, None for those of the terminal.
-        """
+        """Show the table of generation steps (fold=False: one row each), why it stopped, its times."""
         self._ask("print_steps", fold=fold, width=width)
 
     def print_losses(self, fold: bool = True, width: int | None = None) -> None:
-        """Show the table of losses: shapes, shift, labels counted and ignored, divisor.
-
-        fold=False: one row for each loss.  width: columns, None for those of the terminal.
-        """
+        """Show the table of losses (fold=False: one row each): shapes, shift, labels ignored, divisor."""
         self._ask("print_losses", fold=fold, width=width)
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import links
 from ..passes import LINES, Pass
 from . import passes, plain
 from .expect import at, mapping, unexpected
@@ -93,7 +94,13 @@ LOADING: Mapping[str, Form] = {
     "tied": _all(_each(_TEXT, _TEXT)),
 }
 
-FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING}
+CHAINS: Mapping[str, Form] = {
+    links.CHAIN: _all(_each(_TEXT, _INT, _TEXT, lambda role: role in links.ROLES)),
+    links.REGISTRY: _TEXT,
+    links.FUNCTIONAL: _all(_each(_TEXT, _INT)),
+}
+
+FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING, **CHAINS}
 """Facts that are taken apart, by name; each instrument writes them in this form alone."""
 
 

@@ -11,6 +11,7 @@ from ..describe import Habit, Kin
 from ..events import UNKNOWN, Lane
 
 if TYPE_CHECKING:
+    from .chains import Opened
     from .lines import LinesOf
     from .recorder import Recorder
 
@@ -45,7 +46,8 @@ class Known:
     instruction, depth, the number of that visit and the code of its return.  `takes` and `gives`: what
     usually comes in and out.  `among`: the active recorders for which this was noted.  `is_plain`: it is
     called as the breed says.  `reference` is weak: the callee is the host's.  `lines`: how its lines are
-    watched, if they are; such a callee always goes the general way.
+    watched, if they are; such a callee always goes the general way.  `code`: what its calls run, where the
+    way to calls is kept.
     """
 
     recorder: Recorder
@@ -59,12 +61,17 @@ class Known:
     among: tuple[Recorder, ...] = ()
     caller: Caller = NOWHERE
     lines: LinesOf | None = None
+    code: CodeType | None = None
 
 
 @dataclass(eq=False, slots=True)
 class Writer:
-    """The lane of one thread while it is being written, and how many recorded calls are open in it."""
+    """The lane of one thread while it is being written, and how many recorded calls are open in it.
+
+    `opened`: what is known of these, where the way to calls is kept.
+    """
 
     lane: Lane
     rows: list[int]
     depth: int = 0
+    opened: Opened | None = None

@@ -101,6 +101,9 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
         facts += _hints(outline, hidden)
     if facts:
         yield page.words(" · ".join(facts), "note")
+    unseen = 0 if outline.reached is None else outline.reached.hidden
+    if unseen:
+        yield page.words(f"{many(unseen, 'frame')} between calls only hand on: --chain-all", "note")
 
 
 def _hints(outline: Outline, hidden: int) -> Iterator[str]:

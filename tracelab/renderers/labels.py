@@ -28,6 +28,7 @@ from ..calls import Call, Trace
 from ..events import UNKNOWN
 from .clean import clean
 from .parts import Part
+from .registered import registered
 from .sayings import of_data, of_encoding
 
 _HELPERS_NAMED = 3
@@ -75,7 +76,7 @@ def _call_label(outline: Outline, line: Line) -> Label:
     said = of_encoding(outline, line)
     parts += said
     parts += _unusual(outline, line.rows[0]) + of_data(outline, line)
-    parts += _head_note(outline.trace, call) + _random_note(outline.trace, line, call)
+    parts += registered(call) + _head_note(outline.trace, call) + _random_note(outline.trace, line, call)
     parts += _applied_note(call)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
