@@ -5,7 +5,8 @@ enough.  The Trainer drops the columns that the model's forward does not take, a
 batch, runs forward, loss and backward, clips the gradients, and moves weights and learning rate, which falls
 in a line to 0.  An evaluation is forwards alone.
 
-The head of the model is set to give 0 for both classes, so the first loss is that of a guess: ln 2.
+The checkpoint is that of a model without a head, so the head is new, and says nothing before it is trained;
+here it is set to give 0 for both classes.  So the first loss is that of a guess: ln 2.
 """
 
 import math
@@ -17,6 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    BertModel,
     DataCollatorWithPadding,
     PreTrainedTokenizerFast,
     Trainer,
@@ -35,24 +37,25 @@ tokenizer = PreTrainedTokenizerFast(tokenizer_object=pieces, pad_token="[PAD]")
 config = BertConfig(
     vocab_size=6, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
 )
-model = BertForSequenceClassification(config)
-torch.nn.init.zeros_(model.classifier.weight)
 columns = {"sentence1": ["a a", "a b a"] * 6, "sentence2": ["a a", "b b"] * 6, "label": [1, 0] * 6}
 table = Dataset.from_dict({**columns, "idx": range(12)})
 table = table.map(lambda rows: tokenizer(rows["sentence1"], rows["sentence2"]), batched=True)
 options = {"max_steps": 3, "per_device_train_batch_size": 4, "per_device_eval_batch_size": 6}
 quiet = {"disable_tqdm": True, "logging_strategy": "no", "save_strategy": "no", "report_to": []}
 
-with tempfile.TemporaryDirectory() as folder:
+with tempfile.TemporaryDirectory() as folder, tracelab.trace(values=True, stats=True) as trace:
+    BertModel(config).save_pretrained(folder)
+    model = BertForSequenceClassification.from_pretrained(folder)
+    torch.nn.init.zeros_(model.classifier.weight)
     arguments = TrainingArguments(folder, learning_rate=3e-3, use_cpu=True, **options, **quiet)
     collator = DataCollatorWithPadding(tokenizer)
     trainer = Trainer(model, arguments, data_collator=collator, train_dataset=table, eval_dataset=table)
-    with tracelab.trace(values=True, stats=True) as trace:
-        trainer.train()
-        trainer.evaluate()
+    trainer.train()
+    trainer.evaluate()
 
 print(trace)
 trace.print_steps()
+print("head:", *trace.heads())
 dropped = trace.find("Trainer._remove_unused_columns")[0].facts
 print("dropped:", ", ".join(dropped["dropped"]), "by the signature of", dropped["signature"])
 first, *rest = trace.steps()

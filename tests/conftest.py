@@ -75,6 +75,10 @@ PLACES_OF_FUNCTIONS = (
     "torch.nn.functional",
     "transformers.loss.loss_utils",
     "transformers.pipelines.text_classification",
+    "transformers.integrations.sdpa_attention",
+    "transformers.integrations.moe",
+    "transformers.masking_utils",
+    "transformers.models.llama.modeling_llama",
 )
 """Where functions stand that instruments cut in at by their code."""
 

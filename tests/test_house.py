@@ -22,8 +22,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 HOUSE = REPOSITORY / "tracelab"
 
 FLOORS = (
-    {"errors", "values", "turns"},
-    {"events", "forms", "passes"},
+    {"errors", "values", "turns", "bycode"},
+    {"events", "forms", "links", "passes"},
     {"packing"},
     {"calls", "patching", "arrivals", "describe", "sourcetext"},
     {"recorder", "fold", "query", "lines"},

@@ -370,6 +370,7 @@ def test_what_a_trace_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
         "depth": 2,
         "times": "exact",
         "limit": 7,
+        "chain": False,
         "see_through_compile": False,
     }
     assert meta["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import SetupError
 from .recorder import Watchers
+
+if TYPE_CHECKING:
+    from .recorder.chains import Chains
 
 EXACT, SUMMARY = "exact", "summary"
 """The values of `times`."""
@@ -43,6 +46,15 @@ def watching_for(options: dict[str, Any]) -> Watchers | None:
     from .lines import watching
 
     return watching(options["source"], bool(options.get("follow")))
+
+
+def chains_for(options: dict[str, Any]) -> Chains | None:
+    """What keeps the functions between calls, if they were asked for."""
+    if not options["chain"]:
+        return None
+    from .recorder.chains import Chains
+
+    return Chains()
 
 
 def told(options: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
-from .options import EXACT, SUMMARY, refuse_impossible, told, watching_for
+from .options import EXACT, SUMMARY, chains_for, refuse_impossible, told, watching_for
 from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
@@ -104,6 +104,7 @@ class Session:
         roots = [followed(given) for given in self._given]
         self._given = ()  # from here on the host's objects are known by weak references alone
         sites = Sites([root.it for root in roots])
+        sites.meet = _attachment.registries.look if options["chain"] else None
         recorder = Recorder(
             sites,
             Describer(values=options["values"], stats=options["stats"]),
@@ -112,6 +113,7 @@ class Session:
             summary=options["times"] == SUMMARY,
             shapes=options["shapes"],
             watchers=self.watchers or watching_for(options),
+            chains=chains_for(options),
         )
         running = Running(
             recorder, sites.roots.settle, sites.rank.look, told(options), sites.models, sites.lineages.listed
@@ -162,6 +164,7 @@ def trace(
     limit: int = 1_000_000,
     source: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] | None = None,
     follow: bool = False,
+    chain: bool = False,
     see_through_compile: bool = False,
 ) -> Session:
     """Record what Hugging Face and torch code does in a block (`with trace() as t`) or function (`@trace()`).
@@ -183,6 +186,8 @@ def trace(
         predicate.  See `trace.source`.
     follow: tell the tensors apart that the calls of `source` and all calls in them meet, so that
         `trace.follow` can say where one went.  They are known by weak references and never kept alive.
+    chain: keep the functions between each call and the one above it, see `Call.chain`; functions of the
+        library's registries (attention, experts, masks) become calls of their own.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
         that the calls in it are seen; without it a call that runs compiled code says so.
 
@@ -195,6 +200,7 @@ def trace(
         "depth": depth,
         "times": times,
         "limit": limit,
+        "chain": bool(chain),
         "see_through_compile": bool(see_through_compile),
     }
     if source is not None:

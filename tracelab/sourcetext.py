@@ -38,6 +38,9 @@ DIFFERENT = "differs from the version that was traced"
 SOURCELESS = "no source"
 
 _DIGITS = 16
+CHANGED = "-" * _DIGITS
+"""In place of a digest: the file was changed while the trace ran.  No file has it."""
+
 _STANDARD = re.compile(r"python3\.\d+\Z")
 _PACKAGES = ("site-packages", "dist-packages")
 
@@ -97,8 +100,23 @@ def _digest(file: str) -> str | None:
     """Once for the process: a file that is changed later is not the one that runs."""
     if file.startswith("<") or "\0" in file:
         return None
-    found = next((data for path in _itself(file) if (data := _read(path)) is not None), None)
-    return None if found is None else digest_of(found)
+    for path in _itself(file):
+        found = _read(path)
+        if found is not None:
+            return CHANGED if _has_changed(path) else digest_of(found)
+    return None
+
+
+def _has_changed(path: str) -> bool:
+    """Whether it is another file than when `linecache` read it, for the first call of a function in it."""
+    entry = linecache.cache.get(path)
+    if type(entry) is not tuple or len(entry) != 4 or entry[1] is None:
+        return False
+    try:
+        now = Path(path).stat()
+    except OSError:
+        return True
+    return (entry[0], entry[1]) != (now.st_size, now.st_mtime)
 
 
 def _itself(file: str) -> list[str]:

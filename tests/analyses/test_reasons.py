@@ -112,7 +112,7 @@ def fields() -> list[str]:
 
 def test_a_line_that_is_no_def_is_not_shown_as_one(own: Trace) -> None:
     columns = own.columns
-    whole = {name: getattr(columns, name) for name in fields() if name != "sources"}
+    whole = {name: getattr(columns, name) for name in fields()}
     whole["sites"] = [replace(site, line=1) for site in columns.sites]
     why = Trace(Columns(**whole)).calls[1].why()
     assert (why.hops[-1].problem, why.hops[-1].lines[0].text) == (DIFFERENT, None)
@@ -124,6 +124,16 @@ def test_a_call_that_no_line_made(own: Trace) -> None:
     whole["place"] = type(columns.place)("i", [-1] * len(columns))
     why = Trace(Columns(**whole)).calls[1].why()
     assert why.notes == (NOWHERE,) and why.hops[0].kind == "way"
+
+
+def test_a_file_that_is_changed_before_anybody_asks_is_not_shown(tmp_path: Path) -> None:
+    with reasons.program(tmp_path) as program:
+        trace = reasons.traced(program.own)
+        path = Path(program.__file__)
+        path.write_text("# a line more\n" + path.read_text())
+        why = trace.find("Mine.forward")[0].why()
+    assert (why.hops[0].problem, why.hops[-1].problem) == (DIFFERENT, DIFFERENT)
+    assert why.hops[1].problem is None
 
 
 def test_a_running_trace_answers_too() -> None:

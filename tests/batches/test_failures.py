@@ -130,7 +130,7 @@ def test_a_loader_names_the_rows_of_the_dataset() -> None:
     # the second of the batch (2, 3)
     assert failed.facts["rows_at_fault"] == (1,)
     assert failed.facts["dataset_rows"] == (3,)
-    assert "column ids: ragged in rows of the dataset 3" in str(trace)
+    assert "column ids: ragged in row 3 of the dataset" in str(trace)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ def test_a_head_that_the_file_does_not_have(base: Path) -> None:
     fresh = {call.path: call.facts["newly_initialised"] for call in trace.calls if is_fresh(call)}
     assert fresh == {"classifier": ("bias", "weight")}
     assert "classifier Linear  newly initialised" in str(trace)
+    assert "BertForSequenceClassification.from_pretrained  newly initialised: classifier\n" in str(trace)
+    assert str(trace).count("newly initialised") == 3  # the two loads, and the layer
 
 
 def is_fresh(call: tracelab.Call) -> bool:

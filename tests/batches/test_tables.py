@@ -132,6 +132,15 @@ def test_shuffled_rows_are_counted_by_their_indices(table: Any) -> None:
     assert trace.find("Dataset.map")[0].facts["rows"] == 2
 
 
+def test_a_filter_says_how_many_rows_it_keeps() -> None:
+    table = datasets.Dataset.from_dict({"text": ["the cat", "a dog", "the cat sat"], "label": [0, 1, 1]})
+    with tracelab.trace() as trace:
+        table.filter(lambda row: row["label"] == 1)
+    (call,) = trace.find("Dataset.filter")
+    assert call.facts == {"rows": 3, "rows_out": 2, "columns_out": ("text", "label")}
+    assert str(trace).splitlines()[1] == "Dataset.filter  3 → 2 rows"
+
+
 def test_an_empty_table(table: Any) -> None:
     with tracelab.trace() as trace:
         empty = table.select([]).map(lambda batch: batch, batched=True)

@@ -79,7 +79,12 @@ OF_OTHERS: dict[str, Any] = {
     "mismatched": (("a.bias", (2,), (4,)),),
     "tied": (("a", "b"),),
 }
-"""Those of losses, training, batches and loads."""
+OF_CHAINS: dict[str, Any] = {
+    "chain": (("", 0, "", "cut"), ("~/run.py", 3, "<module>", ""), ("m.py", 7, "A.f", "own")),
+    "registry": "attention: sdpa",
+    "functional": (("scaled_dot_product_attention", 92),),
+}
+"""Those of losses, training, batches and loads; of the functions between calls."""
 WRONG: list[tuple[str, Any]] = [
     ("mode", 3),
     ("finished", "rows"),
@@ -109,11 +114,16 @@ WRONG: list[tuple[str, Any]] = [
     ("identities", {"inputs": (), "output": "x"}),
     ("identities", {"inputs": (), "more": ()}),
     ("identities", {"inputs": (("x", 1),) * 1_001}),
+    ("chain", (("run.py", 3, "main"),)),
+    ("chain", (("run.py", "3", "main", ""),)),
+    ("chain", (("run.py", 3, "main", "unheard of"),)),
+    ("registry", ("attention", "sdpa")),
+    ("functional", (("softmax", "92"),)),
 ]
 
 
 def test_good_facts_come_back(tmp_path: Path) -> None:
-    every = {**GOOD, **OF_OTHERS}
+    every = {**GOOD, **OF_OTHERS, **OF_CHAINS}
     assert set(every) == set(FORMS)
     trace = build(llama_generate(facts=every))
     trace.save(tmp_path / "run.json")

@@ -148,3 +148,26 @@ def test_why_asks_of_any_file_that_is_read_and_does_not_raise(document: Document
     for call in load(tmp_path / "odd.json").calls:
         assert str(call.why()).replace("\n", "").isprintable()
         assert all(line.text is None for hop in call.why().hops[:-1] for line in hop.lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("texts", [[0, 1]]),
+        ("texts", [[5, "a"]]),
+        ("lineages", [[0, {"kwargs": 0}]]),
+        ("lineages", [[0, {"classes": [["A", "b"]]}]]),
+        ("sites", [[0, {"kind": "", "owner": "", "defined_in": "", "function": "", "lineage": 0}]]),
+        ("sources", {"a": "x"}),
+        ("sources", []),
+    ],
+)
+def test_a_broken_stream_is_refused(tmp_path: Path, name: str, value: object) -> None:
+    head = {"format": "tracelab-stream", "version": 1}
+    lines = [head, {name: value}, {"now": 0, "dropped": 0, "faults": {}}, {"end": 0}]
+    (tmp_path / "bad.jsonl").write_text(
+        "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+    )
+    with pytest.raises(TraceFileError, match=name) as refused:
+        load(tmp_path / "bad.jsonl")
+    assert "\n" not in str(refused.value)

@@ -115,6 +115,7 @@ def ask(trace: tracelab.Trace) -> None:
     assert str(trace)
     str(trace.heads()), [str(head) for head in trace.heads()]
     trace.steps(), trace.losses(), trace.generations()
+    assert all(str(call.why()) for call in trace.find(status="error"))
     with redirect_stdout(io.StringIO()):
         trace.print_steps()
         trace.print_losses()

@@ -258,6 +258,26 @@ def test_code_that_somebody_has_changed_names_no_line() -> None:
     assert calling_lines(broken, "function") == ()
 
 
+def test_copies_of_a_file_are_told_apart(tmp_path: Path) -> None:
+    """Codes of two files are equal, and in Python 3.11 also those whose bodies have other lines."""
+    sources = ["class A(nn.Module):\n    def forward(self, x):\n        x = x\n        return x\n"] * 2
+    sources.append(sources[0].replace("        return", "\n\n        return"))
+    modules = []
+    for number, source in enumerate(sources):
+        path = tmp_path / f"copy{number}.py"
+        path.write_text(f"from torch import nn\n{source}")
+        known: dict[str, Any] = {"__name__": f"copy{number}"}
+        exec(compile(path.read_text(), str(path), "exec"), known)
+        modules.append(known["A"]())
+    trace = recorded(*modules)
+    assert [Path(call.file or "").name for call in trace.calls] == ["copy0.py", "copy1.py", "copy2.py"]
+    assert [Path(lineage(call).classes[0].file or "").name for call in trace.calls] == [
+        "copy0.py",
+        "copy1.py",
+        "copy2.py",
+    ]
+
+
 # --- odd forwards, and nothing is kept --------------------------------------------------------------
 
 

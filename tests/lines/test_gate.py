@@ -139,7 +139,10 @@ def test_a_debugger_that_takes_the_slot_keeps_it() -> None:
         Net()(X)
     assert stopped == ["<lambda>"]
     assert seen(trace)[1] == WHOLE
-    assert trace.meta["lines_lost"] == {"nobody": 1}
+    assert trace.meta["lines_lost"] == {"sys.settrace(None)": 1}
+    # How the first one ended was not seen, and is not made up.
+    ended = [call.facts["lines"].ended for call in trace.calls if "lines" in call.facts]
+    assert ended == ["open", "return"]
 
 
 def test_a_tracer_that_is_set_within_stays() -> None:
@@ -149,6 +152,8 @@ def test_a_tracer_that_is_set_within_stays() -> None:
         assert sys.gettrace() is taking
         sys.settrace(None)
     assert trace.meta["lines_lost"] == {"tests.lines.test_gate.Tracer": 1}
+    said = "lines unseen, tracer replaced: 1 call, tests.lines.test_gate.Tracer"
+    assert said in str(trace).splitlines()
     assert seen(trace) == [WHOLE]  # the frame itself was told of its lines
 
 

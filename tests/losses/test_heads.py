@@ -203,6 +203,20 @@ def test_what_a_pipeline_makes_of_logits(options: dict[str, Any], applies: str, 
     assert head.postprocess is not None
     assert head.postprocess.name == "TextClassificationPipeline.postprocess"
     does = " and ".join(word for word in (applies, picks) if word != "none")
+    assert f".postprocess  {does.replace(' and ', ', then ')}" in str(trace)
     assert str(head).endswith(f" · then {does} in TextClassificationPipeline.postprocess")
     below = [(call.name, call.kind) for call in head.postprocess.children]
     assert below == ([] if applies == "none" else [(applies, "function")])
+
+
+def test_a_pipeline_that_writes_makes_nothing_of_the_logits() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel, pipeline
+
+    words = WORDS["byte_bpe"]()
+    sizes = {"vocab_size": len(words), "n_embd": 16, "n_layer": 1, "n_head": 2}
+    model = GPT2LMHeadModel(GPT2Config(**sizes, bos_token_id=0, eos_token_id=None))
+    write = pipeline("text-generation", model=model, tokenizer=words, device="cpu")
+    with tracelab.trace() as trace:
+        write("a", max_new_tokens=2, do_sample=False, pad_token_id=0)
+    (head,) = trace.heads()
+    assert (head.applies, head.picks, head.postprocess) == (None, None, None)

@@ -89,3 +89,9 @@ def test_a_trace_without_a_loss(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_no_such_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["loss", "absent.json"]) == 2
     assert capsys.readouterr().err.startswith("tracelab: ")
+
+
+def test_the_tree_says_what_is_wrong_with_labels(saved: str) -> None:
+    tree = str(tracelab.load(saved))
+    assert "cross_entropy  label out of range  ✗ IndexError" in tree
+    assert "cross_entropy  every label is ignored" in tree

@@ -42,8 +42,9 @@ def interrupt() -> None:
 class Run:
     """One traced run of the program into a file, and then everything that reads the trace."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, **options: Any) -> None:
         self.file = file
+        self.options = options
         self.trace: Trace | None = None
         self.came = False
 
@@ -51,7 +52,7 @@ class Run:
         self.trace = None
         try:
             with injection:
-                with tracelab.trace(file=self.file) as self.trace:
+                with tracelab.trace(file=self.file, **self.options) as self.trace:
                     hosts.small()
                 self.read(self.trace)
         except KeyboardInterrupt:
@@ -61,7 +62,7 @@ class Run:
         return str(trace), len(trace.steps()), trace.count("Inner.forward"), trace.recorded, trace.complete
 
 
-def interrupted_at(kind: type[Injection], place: Place, number: int, file: Path) -> list[str]:
+def interrupted_at(kind: type[Injection], place: Place, number: int, file: Path, **options: Any) -> list[str]:
     """What is wrong after a Ctrl-C at one place.
 
     The interpreter lets none out of a callback for a dead object or of a generator that dies half used; it
@@ -70,7 +71,7 @@ def interrupted_at(kind: type[Injection], place: Place, number: int, file: Path)
     lost: list[Any] = []
     before, sys.unraisablehook = sys.unraisablehook, lost.append
     injection = kind(number, interrupt, PACKAGE, only=place)
-    run = Run(file)
+    run = Run(file, **options)
     try:
         run(injection)
     finally:
@@ -97,9 +98,11 @@ def interrupted_at(kind: type[Injection], place: Place, number: int, file: Path)
     return [f"{injection.where or place} in {injection.code}: {what}" for what in wrong]
 
 
-def everywhere(kind: type[Injection], folder: Path, step: int, first: int = 0) -> tuple[int, list[str]]:
+def everywhere(
+    kind: type[Injection], folder: Path, step: int, first: int = 0, **options: Any
+) -> tuple[int, list[str]]:
     """A Ctrl-C at each `step`-th place from the `first` on: its first, last or middle time."""
-    run = Run(folder / "run.jsonl")
+    run = Run(folder / "run.jsonl", **options)
     for _ in range(2):  # what is imported and made at first use is there
         run(kind(0, interrupt, frozenset()))
     places = survey(kind, PACKAGE, run)
@@ -111,5 +114,5 @@ def everywhere(kind: type[Injection], folder: Path, step: int, first: int = 0) -
         if number % 50 == 0:
             gc.collect()
         which = (1, times, times // 2 + 1)[number % 3]
-        wrong += interrupted_at(kind, place, which, run.file)
+        wrong += interrupted_at(kind, place, which, run.file, **options)
     return len(some), wrong

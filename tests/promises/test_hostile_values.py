@@ -34,7 +34,14 @@ from ..describe.described import MODES, described
 from ..models import ZOO
 from .figures import Figures
 
-TRACES: list[dict[str, Any]] = [*MODES, {"shapes": False}, {"limit": 3}, {"depth": 1}, {"times": "summary"}]
+TRACES: list[dict[str, Any]] = [
+    *MODES,
+    {"shapes": False},
+    {"limit": 3},
+    {"depth": 1},
+    {"times": "summary"},
+    {"source": "*"},
+]
 
 
 class Passing(nn.Module):

@@ -155,7 +155,7 @@ HANDLING = {
 def test_a_file_size_limit_is_met_anywhere(
     handling: str, tmp_path: Path, nursery: Nursery, expected: list[str], figures: Figures
 ) -> None:
-    sizes = range(len(header()), 40_000, 1499 if handling == "ignored" else 5003)
+    sizes = range(len(header()), 50_000, 1877 if handling == "ignored" else 6211)
     ended = nursery.run(
         LIMITED.format(handling=HANDLING[handling], sizes=sizes, calls=len(expected)), tmp_path
     )

@@ -286,7 +286,9 @@ def test_traces_in_a_row_do_not_grow(no_collector: None, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"values": True}, {"times": "summary"}, {"limit": 0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"values": True}, {"times": "summary"}, {"limit": 0}, {"source": "*"}], ids=str
+)
 def test_two_thousand_traces_in_a_row_grow_by_under_64_kib(
     no_collector: None, options: dict[str, Any], tmp_path: Path, figures: Figures
 ) -> None:

@@ -2,8 +2,8 @@
 
 Every host program of `hosts` runs without a trace and in one of every mode; what it gave, the random states,
 the warnings, the traceback and the settings of the process are compared bit for bit (`attacks.observed`).
-By default each runs in one mode of the ten, the next one in the next mode; `-m slow` runs each in all
-(compilers in three).
+By default each runs in one mode of the eleven, the next one in the next mode; `-m slow` runs each in all
+(compilers in four).
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ ALL = {
 @pytest.mark.parametrize("what", ALL)
 def test_all_of_it_in_every_mode(what: str, tmp_path: Path, figures: Figures) -> None:
     # Compilers are passed through before any mode counts; a few of them are enough, since they take long.
-    modes = ("stats", "no shapes", "nested") if "compilers" in what else tuple(MODES)
+    modes = ("stats", "no shapes", "source", "nested", "chain") if "compilers" in what else tuple(MODES)
     for host in ALL[what]:
         attack(host, [mode for mode in modes if mode not in host.but_not], tmp_path, figures)
 

@@ -27,6 +27,7 @@ MODES: list[dict[str, Any]] = [
     {"limit": 0},
     {"depth": 1},
     {"file": FILE},
+    {"source": "*"},
     {"file": FILE, "values": True, "times": "summary"},
 ]
 KIB = 1024

@@ -106,6 +106,16 @@ def test_a_tokenizer(program: Any) -> None:
     compare("why_tokenizer", f"{trace.find('*Tokenizer*.__call__')[0].why()}\n")
 
 
+def test_a_wrapper_on_a_class_that_inherits() -> None:
+    """Torch puts one on the class of each optimizer, in the first place where Python looks."""
+    optimizer = torch.optim.AdamW([torch.ones(1, requires_grad=True)])
+    drawn = str(reasons.traced(optimizer.step).calls[0].why())
+    roles = [
+        line.split()[-1] for line in drawn.splitlines() if "optim/adam.py" in line and "step" not in line
+    ]
+    assert "> AdamW" in drawn and roles == ["ran", "function"], drawn
+
+
 # --- what holds for all -----------------------------------------------------------------------------
 
 

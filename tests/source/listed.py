@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tests.builders import Node, build, call
@@ -43,9 +44,13 @@ def passes_below(one: Node) -> list[Pass]:
     return own + [seen for child in one.children for seen in passes_below(child)]
 
 
-def listed(function: Callable[..., Any], *runs: Callable[[], Any]) -> Listing:
-    """The one listing of a function that was called by each of `runs`."""
-    nodes = [node(seen) for run in runs for seen in passes_of(function, run)]
+def listed(function: Callable[..., Any], *runs: Callable[[], Any], ended: str | None = None) -> Listing:
+    """The one listing of a function that was called by each of `runs`.
+
+    `ended`: how, where the interpreter does not tell: an exception that a `finally` raises anew is no event.
+    """
+    found = [seen for run in runs for seen in passes_of(function, run)]
+    nodes = [node(seen if ended is None else replace(seen, ended=ended)) for seen in found]
     (listing,) = trace_of(*nodes).source()
     return listing
 
@@ -56,13 +61,13 @@ def start_of(function: Callable[..., Any]) -> int:
     return first
 
 
-def told(function: Callable[..., Any], *runs: Callable[[], Any], column: int = 0) -> list[str]:
+def told(function: Callable[..., Any], *runs: Callable[[], Any], ended: str | None = None) -> list[str]:
     """What is known of each line, counted from the first: `3 ×2 True x=f32[1]`, `4 -` where it never ran.
 
     Lines that ran once, and of which nothing else is known, are left out.
     """
-    listing = listed(function, *runs)
-    lines = [line for line in listing.columns[column].lines if line.reached is not None]
+    listing = listed(function, *runs, ended=ended)
+    lines = [line for line in listing.lines if line.reached is not None]
     found = [(line.number - start_of(function), _said(line)) for line in lines]
     return [f"{number} {words}" for number, words in found if words != "×1"]
 

@@ -231,3 +231,29 @@ def lines_in_a_string(x):
         return 1
     """
     return text
+
+
+def retried(xs):
+    y = None
+    for x in xs:
+        try:
+            y = 8 // x
+        except ZeroDivisionError:
+            continue
+    return y
+
+
+def guarded(x):
+    end = None
+    try:
+        with contextlib.nullcontext(x) as y:
+            if y.missing:
+                y = 1
+    finally:
+        end = True
+    return end
+
+
+def inside(xs):
+    with contextlib.nullcontext(xs) as y:
+        return y

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.source.listed import listed, node, trace_of
 from tests.source.tracer import passes_of
 from tracelab.analyses.merging import merged
 from tracelab.analyses.sidebyside import MOST
+from tracelab.analyses.stepwise import folded_paths
 from tracelab.calls import Listing, Trace
 from tracelab.passes import Line, Pass
 from tracelab.sourcetext import digests
@@ -95,7 +97,7 @@ def test_what_is_not_there_is_one_line_that_says_what_is() -> None:
     assert str(trace.source(path="x", step=9)) == f"no lines at 'x' in step 9 were recorded; {there}"
     assert repr(trace.source("x\x1b")) == f"<no lines of 'x\\x1b' were recorded; {there}>"
     bare = build(call("Net.forward"))
-    hint = 'record them with trace(source="Net.forward")'
+    hint = 'record them with trace(source="Net.forward") or tracelab run --source Net.forward'
     assert str(bare.source("Net.forward")) == f"no lines of 'Net.forward' were recorded: {hint}"
     assert "WhisperAttention.forward" in str(bare.source())
     assert (
@@ -157,6 +159,23 @@ def test_layers_may_see_the_same_cache_longer() -> None:
     assert str(listing.lines[0].bound["cache"]) == "DynamicCache(kv varied, 2 layers)"
 
 
+@pytest.mark.parametrize(
+    ("paths", "folded"),
+    [
+        (["layers.0.mlp"], ["layers.0.mlp"]),
+        (["layers.0.mlp", "layers.1.mlp"], ["layers.(0-1).mlp"]),
+        (["0", "1", "2"], ["(0-2)"]),
+        ([f"layers.{a}.experts.{b}" for a in range(2) for b in (0, 2)], ["layers.(0-1).experts.(0,2)"]),
+        (["layers.0.experts.0", "layers.1.experts.1"], ["layers.0.experts.0", "layers.1.experts.1"]),
+        (["q", "k"], ["q", "k"]),
+        (["", ""], [""]),
+        ([], []),
+    ],
+)
+def test_the_places_of_objects_that_went_alike(paths: list[str], folded: list[str]) -> None:
+    assert folded_paths(paths) == folded
+
+
 # --- one spec for many -----------------------------------------------------------------------------------
 
 
@@ -209,6 +228,16 @@ def test_a_file_that_differs_shows_no_text() -> None:
     assert DEF + 23 not in [line.number for line in listing.lines]
 
 
+def test_a_file_without_a_digest_is_only_what_is_installed() -> None:
+    """As in a trace of an older version, of a file inside an installed package."""
+    (seen,) = passes_of(textwrap.dedent, lambda: textwrap.dedent("  x"))
+    trace = build(node(seen))
+    listing = one(trace)
+    assert (listing.problem, listing.certain) == (None, False)
+    assert "which version ran was not recorded" in str(listing)
+    assert one(trace_of(node(seen))).certain
+
+
 def test_a_function_that_is_not_where_it_was() -> None:
     seen = lines(5, 0)
     moved = Pass(seen.file, seen.first + 1, seen.name, seen.lines)
@@ -246,6 +275,17 @@ def test_where_lines_are_missing_nothing_is_said_of_the_others() -> None:
     assert f"{DEF + 18} ?     if cache is not None:\n" in text
     assert "not reached" not in text
     assert "True" not in text and "False" not in text
+
+
+def test_where_the_end_was_not_seen_nothing_is_said_of_what_came_after() -> None:
+    # Somebody took the place of the tracer after `length = tokens`; the call itself returned.
+    seen = lines(5, 0)
+    listing = one(trace_of(node(replace(seen, lines=seen.lines[:4], ended="open"))))
+    assert listing.line(DEF + 17).bound == {"length": ScalarSpec("int", 5, True)}
+    assert listing.line(DEF + 18).reached is None
+    text = str(listing)
+    assert "incomplete: the end of a call was not seen, more lines may have run" in text
+    assert "✗" not in text and "returned" not in text
 
 
 def test_listings_need_no_torch(tmp_path: Path) -> None:

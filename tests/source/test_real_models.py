@@ -7,6 +7,7 @@ import torch
 
 import tracelab
 from tests.models import ZOO, Architecture
+from tracelab.analyses.texts import Texts
 from tracelab.calls import Listing, Trace
 from tracelab.passes import Pass
 
@@ -27,11 +28,11 @@ def test_every_line_that_ran_is_in_the_listing_of_its_function(entry: Architectu
     assert sorted(call.id for listing in listings for call in listing.calls) == sorted(recorded)
     for listing in listings:
         assert listing.problem is None
-        check(listing)
+        check(trace, listing)
         assert all(len(line) <= 80 for line in str(listing).splitlines())
 
 
-def check(listing: Listing) -> None:
+def check(trace: Trace, listing: Listing) -> None:
     """What was recorded, against what the lines of a listing say."""
     for column in listing.columns:
         by_number = {line.number: line for line in column.lines}
@@ -41,7 +42,9 @@ def check(listing: Listing) -> None:
             assert by_number[event.number].reached, (listing.name, event.number)
         # A parameter stands at its line; what a statement bound, at its first line.
         told = {name for line in column.lines for name in line.bound}
-        assert {name for event in seen.lines for name, _ in event.bound} <= told
+        _, layout = Texts(trace).of(seen, [seen])
+        inner = {name for unit in layout.units for name in unit.inner}
+        assert {name for event in seen.lines for name, _ in event.bound} <= told | inner
         made = {call.id for line in column.lines for call in line.calls}
         here = range(column.lines[0].number, column.lines[-1].number + 1)
         for child in column.calls[0].children:

@@ -171,7 +171,7 @@ def test_what_is_wrong_is_one_line(said: Said, saved: str, words: list[str], lin
 
 def test_a_trace_without_lines_says_how_to_record_them(said: Said, tmp_path: Path) -> None:
     build(call("Net.forward")).save(tmp_path / "run.json")
-    hint = 'record them with trace(source="Net.forward")'
+    hint = 'record them with trace(source="Net.forward") or tracelab run --source Net.forward'
     words = said("source", str(tmp_path / "run.json"), "Net.forward")
     assert words == (2, "", f"tracelab: no lines of 'Net.forward' were recorded: {hint}\n")
 

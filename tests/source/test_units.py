@@ -14,7 +14,8 @@ from types import CodeType
 import pytest
 
 from tests.source import programs
-from tracelab.analyses.units import Layout, Unit, function_at, layout, parse, plain_layout
+from tracelab.analyses.texts import function_at, functions, parse
+from tracelab.analyses.units import Layout, Unit, layout, plain_layout
 
 OPTIMIZED = 0x1
 """The flag of the code of a function."""
@@ -24,7 +25,7 @@ def laid_out(text: str, first: int = 1, name: str = "f") -> Layout:
     lines = textwrap.dedent(text).split("\n")
     tree = parse(lines)
     assert isinstance(tree, ast.Module)
-    function = function_at(tree, first, name)
+    function = function_at(functions(tree), first, name)
     assert function is not None
     return layout(function, lines)
 
@@ -94,6 +95,18 @@ def test_tests_that_ask_nothing() -> None:
     ]
 
 
+def test_names_that_only_comprehensions_bind() -> None:
+    text = """\
+    def f(x):
+        a = [b for b in x]
+        c = [c for c, (d, *e) in x if (g := c)]
+        for h in [i for i in x]: pass
+        if {j: k for j, k in x}: pass
+        l = sum(m for m in x)"""
+    inner = [set(unit.inner) for unit in laid_out(text).units[1:] if unit.kind != "simple" or unit.again]
+    assert inner == [{"b"}, {"d", "e"}, {"i"}, {"j", "k"}, {"m"}]
+
+
 def test_a_function_is_found_by_its_first_decorator() -> None:
     lines = ["@a", "@b(", "  1)", "def f(", "  x,", "  y=2):", "  return x"]
     found = laid_out("\n".join(lines))
@@ -102,16 +115,16 @@ def test_a_function_is_found_by_its_first_decorator() -> None:
     assert found.parameters == {"x": 5, "y": 6}
     tree = parse(lines)
     assert isinstance(tree, ast.Module)
-    assert function_at(tree, 4, "f") is None
-    assert function_at(tree, 1, "C.g") is None
+    assert function_at(functions(tree), 4, "f") is None
+    assert function_at(functions(tree), 1, "C.g") is None
 
 
 def test_two_functions_on_one_line_are_told_apart_by_name() -> None:
     lines = ["def f(x): return lambda y: y"]
     tree = parse(lines)
     assert isinstance(tree, ast.Module)
-    assert isinstance(function_at(tree, 1, "f.<locals>.<lambda>"), ast.Lambda)
-    assert isinstance(function_at(tree, 1, "f"), ast.FunctionDef)
+    assert isinstance(function_at(functions(tree), 1, "f.<locals>.<lambda>"), ast.Lambda)
+    assert isinstance(function_at(functions(tree), 1, "f"), ast.FunctionDef)
 
 
 @pytest.mark.parametrize("text", ["def f(:", "\0", "(" * 1000, "x = '"], ids=repr)
@@ -138,7 +151,7 @@ def test_bare_lines_where_there_is_no_text() -> None:
     assert [(unit.kind, unit.first) for unit in found.units] == [("entry", 5), ("simple", -2), ("simple", 7)]
 
 
-FILES = [inspect.getfile(module) for module in (ast, dataclasses, inspect, textwrap, programs)]
+FILES = [inspect.getfile(module) for module in (ast, dataclasses, textwrap, programs)]
 
 
 @pytest.mark.parametrize("file", [*FILES, "modeling_whisper.py"], ids=lambda file: Path(file).name)
@@ -153,9 +166,9 @@ def test_every_line_with_code_belongs_to_a_statement_of_its_function(file: str) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         top = compile(text, file, "exec")
-    tried = 0
-    for code in functions(top):
-        function = function_at(tree, code.co_firstlineno, code.co_qualname)
+    tried, known_functions = 0, functions(tree)
+    for code in codes(top):
+        function = function_at(known_functions, code.co_firstlineno, code.co_qualname)
         assert function is not None, code.co_qualname
         known = layout(function, lines).at
         assert {line for *_, line in code.co_lines() if line is not None} <= known.keys(), code.co_qualname
@@ -163,10 +176,10 @@ def test_every_line_with_code_belongs_to_a_statement_of_its_function(file: str) 
     assert tried > 10
 
 
-def functions(code: CodeType) -> Iterator[CodeType]:
+def codes(code: CodeType) -> Iterator[CodeType]:
     """The code of every function inside; classes and comprehensions are none."""
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             if inner.co_flags & OPTIMIZED and (inner.co_name[0] != "<" or inner.co_name == "<lambda>"):
                 yield inner
-            yield from functions(inner)
+            yield from codes(inner)

@@ -18,8 +18,11 @@ and what these are made of: `keys` (which subtrees are equal) and `likeness` (wh
 `statements` (what a line of source says),
 `selection` and `visible` (what a filter keeps), `shifts` (who moved the labels of a loss), `derived` (the
 facts that these make), `shapes` (one shape text for many calls), `modelcalls` (what a step shows of its model
-call).  Of a listing: `units` (its text), `executions` (line events as statements), `merging` (one spec
-for many), `sidebyside` (which calls went alike), `marking` (the finished lines).
+call).
+
+A listing is made by `texts` and `units` (the source, cut into statements), `moments` (the steps of its
+calls), `executions` (line events as statements), `merging` (one spec for many), `sidebyside` (which calls
+went alike) and `marking` (the finished lines).
 
 Everything works on the columns of the trace, needs no torch, and walks with loops instead of recursion:
 a trace may be 100,000 calls deep.  Nothing looks at every call: of equal subtrees the first one is looked

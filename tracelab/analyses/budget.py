@@ -51,7 +51,7 @@ def all_lines(outline: Outline, depth: int | None = None) -> Iterator[Shown]:
 
 def best_lines(outline: Outline, room: int) -> Iterator[Shown]:
     """The lines that tell most in `room` lines, from top to bottom."""
-    plan = _Plan(outline, room, max(3, room // 2))
+    plan = _Plan(outline, room, max(3, room // (2 if outline.reached is None else 4)))
     top = plan.top()
     waiting = _stacked(top, 0)
     while waiting:
@@ -79,14 +79,15 @@ class _Plan:
     def top(self) -> list[Line]:
         """Decide about all lines; returns those of the first level."""
         lines = self._cut(self.outline.top())
-        self.room -= len(lines)
+        self.room -= self.outline.height(lines)
         self.has_steps = any(self.outline.chain(line) for line in lines)
         self._offer(lines, 0, on_way=True)
         while self.queue and self.room > 0:
             wanted, _, line, weight = heapq.heappop(self.queue)
             below = self._cut(self.outline.below(line))
-            if len(below) <= self.room:
-                self.room -= len(below)
+            height = self.outline.height(below)
+            if height <= self.room:
+                self.room -= height
                 self.below[line] = below
                 self._offer(below, weight, on_way=wanted == FIRST)
         return lines

@@ -25,6 +25,7 @@ class Execution:
     """One execution of a unit: what it bound, and whether the body of the unit ran next (None: not known).
 
     `same`: for each name that it bound, which tensors are where in it, by number (see `passes.Line`).
+    `leaves`: of a `with`, the way out.  `raised`: an exception came out of it.
     """
 
     unit: int
@@ -32,6 +33,7 @@ class Execution:
     same: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     led: Condition = None
     leaves: bool = False
+    raised: bool = False
 
 
 @dataclass(slots=True)
@@ -59,10 +61,11 @@ def told(seen: Pass, layout: Layout) -> dict[int, Told]:
         one.hits += not in_vain
         if unit.asks and execution.led is not None:
             one.led.append(execution.led)
-        if in_vain and unit.kind == FOR:
-            continue  # nothing was left to be bound
+        if (in_vain and unit.kind == FOR) or execution.raised:
+            continue  # nothing was left to be bound, or the names hold what they held before
         for name, spec in execution.bound.items():
-            one.bound.setdefault(name, []).append(spec)
+            if name not in unit.inner:
+                one.bound.setdefault(name, []).append(spec)
     return found
 
 
@@ -85,9 +88,21 @@ def executions(seen: Pass, layout: Layout) -> list[Execution]:
             ]
             found[-1].same[name] = tuple(held)
         before = event
-    for at, execution in enumerate(found):
+    after: Execution | None = None
+    for at in range(len(found) - 1, -1, -1):
+        execution = found[at]
+        execution.raised = _raised(execution, after, seen, layout)
         execution.led = _led(found, at, seen, layout)
+        if not _cleans(execution, layout):
+            after = execution
     return found
+
+
+def last_of(seen: Pass, layout: Layout) -> Execution | None:
+    """What ran last but for ways out of a `with`; None where it is not known."""
+    if seen.cut:
+        return None
+    return next((one for one in reversed(executions(seen, layout)) if not one.leaves), None)
 
 
 def _again(unit: Unit, event: Line, before: Line | None) -> bool:
@@ -99,6 +114,23 @@ def _again(unit: Unit, event: Line, before: Line | None) -> bool:
 
 def _is_inside(layout: Layout, execution: Execution, unit: Unit) -> bool:
     return not unit.on_one_line and unit.leads_to(layout.units[execution.unit].first)
+
+
+def _cleans(execution: Execution, layout: Layout) -> bool:
+    """Whether an exception passes through an execution on its way out."""
+    return execution.leaves or layout.units[execution.unit].cleans
+
+
+def _raised(execution: Execution, after: Execution | None, seen: Pass, layout: Layout) -> bool:
+    """Whether an exception may have come out of a statement: what ran after it is an `except`, or nothing.
+
+    `after`: what ran next but for `finally` and the ways out of `with`.
+    """
+    if layout.units[execution.unit].kind in (ENTRY, EXCEPT):
+        return False
+    if after is None:
+        return seen.ended == "exception"
+    return layout.units[after.unit].kind == EXCEPT
 
 
 def _led(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> Condition:
@@ -113,7 +145,7 @@ def _led(found: Sequence[Execution], at: int, seen: Pass, layout: Layout) -> Con
     following = layout.units[found[at + 1].unit]
     if following is unit:
         return unit.on_one_line  # `while True:` around an `if` comes back to it
-    if following.kind == EXCEPT and unit.kind != EXCEPT:
+    if found[at].raised:
         return None  # the test itself has raised
     if unit.on_one_line and unit.kind not in LOOPS:
         return None

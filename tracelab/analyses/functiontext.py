@@ -8,7 +8,8 @@ from typing import NamedTuple
 from ..passes import Pass
 from ..sourcetext import Text, find
 from ..values import inert
-from .units import Layout, function_at, layout, parse, plain_layout
+from .texts import Functions, function_at, functions, parse
+from .units import Layout, layout, plain_layout
 
 Statement = ast.stmt | ast.ExceptHandler
 
@@ -26,7 +27,7 @@ class FunctionTexts:
 
     def __init__(self, digests: dict[str, str]) -> None:
         self._digests = digests
-        self._files: dict[str, tuple[Text, ast.Module | str]] = {}
+        self._files: dict[str, tuple[Text, Functions | str]] = {}
         self._functions: dict[tuple[str, int, str], FunctionText] = {}
 
     def of(self, seen: Pass) -> FunctionText:
@@ -44,11 +45,11 @@ class FunctionTexts:
         return self._file(file)[0].line(number) or ""
 
     def _read(self, seen: Pass) -> FunctionText:
-        text, tree = self._file(seen.file)
-        function = function_at(tree, seen.first, seen.name) if isinstance(tree, ast.Module) else None
+        text, known = self._file(seen.file)
+        function = None if isinstance(known, str) else function_at(known, seen.first, seen.name)
         if function is None:
             problem = (
-                tree if isinstance(tree, str) else f"there is no {inert(seen.name)} at line {seen.first}"
+                known if isinstance(known, str) else f"there is no {inert(seen.name)} at line {seen.first}"
             )
             return FunctionText(plain_layout([], seen.first), {}, problem)
         found: dict[int, Statement] = {}
@@ -57,8 +58,9 @@ class FunctionTexts:
                 found.setdefault(node.lineno, node)
         return FunctionText(layout(function, text.lines), found)
 
-    def _file(self, file: str) -> tuple[Text, ast.Module | str]:
+    def _file(self, file: str) -> tuple[Text, Functions | str]:
         if file not in self._files:
             text = find(file, self._digests.get(file))
-            self._files[file] = text, parse(text.lines) if text.problem is None else text.problem
+            tree = parse(text.lines) if text.problem is None else text.problem
+            self._files[file] = text, tree if isinstance(tree, str) else functions(tree)
         return self._files[file]

@@ -95,7 +95,7 @@ def _head(trace: Trace, calls: list[Call], bases: Mapping[str, Any]) -> Head | N
         return None
     logits, output = logits_of(model), _tensor(layers[-1].output)
     post = _postprocess(trace, model)
-    applies, picks = _applied(post) if post is not None else (None, None)
+    applies, picks = applied(post) if post is not None else (None, None)
     return Head(
         model=model,
         base=tuple(map(str, names)),
@@ -107,7 +107,7 @@ def _head(trace: Trace, calls: list[Call], bases: Mapping[str, Any]) -> Head | N
         one_place=bool(output and logits and len(output) == len(logits) + 1 and output[-1] == logits[-1]),
         applies=applies,
         picks=picks,
-        postprocess=post,
+        postprocess=post if applies or picks else None,
         probabilities=_probabilities(model, layers[-1], output, logits),
         newly_initialised=tuple(_fresh(trace, model, layers)),
         random=loading.is_random(trace, model),
@@ -149,16 +149,17 @@ def _postprocess(trace: Trace, model: Call) -> Call | None:
     return next((call for call in later if call.owner in pipelines), None)
 
 
-def _applied(post: Call) -> tuple[str | None, str | None]:
-    """The function that a pipeline applied to the logits, and what it did with the result."""
-    applied, picks = ASK_THE_TENSOR.get(post.owner, (None, None))
-    called = [
-        call.function for call in post.children if call.kind == "function" and call.function in FUNCTIONS
-    ]
-    if called:
-        applied = called[0]
-    elif post.owner == "TextClassificationPipeline":
-        applied = "none"
-    if picks is None and isinstance(post.output, ContainerSpec):
+def applied(post: Call) -> tuple[str | None, str | None]:
+    """The function that a `postprocess` applied to the logits, and what it did with the result.
+
+    Nothing is known of pipelines that are neither in the table nor call such a function: one that writes a
+    text chooses among the logits in `generate`.
+    """
+    found, picks = ASK_THE_TENSOR.get(post.owner, (None, None))
+    called = [call.function for call in post.children if call.kind == "function"]
+    function = next((name for name in called if name in FUNCTIONS), None)
+    if function is None and post.owner == "TextClassificationPipeline":
+        function = "none"
+    if function is not None and picks is None and isinstance(post.output, ContainerSpec):
         picks = "argmax" if post.output.type == "dict" else "sort"
-    return applied, picks
+    return function or found, picks

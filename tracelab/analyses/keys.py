@@ -37,8 +37,8 @@ class Keys:
         columns = visible.columns
         self._columns = columns
         self._places = Places(columns)
-        self._own_exact = Likeness(columns, likeness.exact)
-        own_loose = Likeness(columns, likeness.loose)
+        self._own_exact = Likeness(columns, likeness.exact, visible.reached)
+        own_loose = Likeness(columns, likeness.loose, visible.reached)
         self._loose = _Numbers(visible, self._places, own_loose, visible.twin)
         self._exact = _Numbers(visible, self._places, self._own_exact, lambda row: row)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from ..calls import Columns
 from ..events import UNKNOWN, Site
 from ..values import CacheSpec, ContainerSpec, Spec, TensorSpec
+from .reached import Reached, Way
 
 Reading = Callable[[Spec], Hashable]
 
@@ -22,13 +23,14 @@ def kind_of(site: Site) -> Hashable:
 
 
 class Likeness:
-    """Numbers of calls; `reading` is what counts of a spec."""
+    """Numbers of calls; `reading` is what counts of a spec, `reached` what counts of the way to a call."""
 
-    def __init__(self, columns: Columns, reading: Reading) -> None:
+    def __init__(self, columns: Columns, reading: Reading, reached: Reached | None = None) -> None:
         self._columns = columns
         self._reading = reading
+        self._reached = reached
         self._specs: dict[int, Hashable] = {}
-        self._known: dict[tuple[int, int, int, int, int, bool], int] = {}
+        self._known: dict[tuple[int, int, int, int, int, bool, Way], int] = {}
         self._numbers: dict[Hashable, int] = {}
 
     def number(self, row: int) -> int:
@@ -42,6 +44,7 @@ class Likeness:
             columns.status[row],
             columns.error[row],
             compiled,
+            () if self._reached is None else self._reached.way(row),
         )
         found = self._known.get(facts)
         if found is None:
@@ -50,7 +53,7 @@ class Likeness:
         return found
 
     def _whole(
-        self, site: int, inputs: int, output: int, status: int, error: int, compiled: bool
+        self, site: int, inputs: int, output: int, status: int, error: int, compiled: bool, way: Way
     ) -> Hashable:
         columns = self._columns
         given: Hashable = None
@@ -59,7 +62,7 @@ class Likeness:
             named = tuple((name, self._spec(number)) for name, number in signature.keywords)
             given = (tuple(self._spec(number) for number in signature.positional), named)
         came = None if output == UNKNOWN else self._spec(output)
-        return kind_of(columns.sites[site]), given, came, status, error, compiled
+        return kind_of(columns.sites[site]), given, came, status, error, compiled, way
 
     def _spec(self, number: int) -> Hashable:
         if number not in self._specs:

@@ -8,7 +8,6 @@ has line numbers and names alone, and says why.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -18,16 +17,19 @@ from ..calls.listing import Column, Listing, Listings
 from ..errors import TracelabError
 from ..passes import LINES, Pass
 from ..query import matches, unknown
-from ..sourcetext import Text, find
+from ..sourcetext import Text
 from ..values import Spec, inert
-from .executions import told
+from .executions import last_of, told
 from .marking import marked
 from .merging import merged
-from .sidebyside import Group, Seen, When, alike, fact_of, groups, joined
+from .moments import Moments
+from .sidebyside import Group, Seen, alike, fact_of, groups, is_whole, joined
 from .stepwise import folded_paths
-from .units import RETURN, Layout, Unit, function_at, layout, parse, plain_layout
+from .texts import Texts
+from .units import RETURN, Layout, Unit
 
-HINT = 'record them with trace(source="WhisperAttention.forward")'
+HINT = 'record them with trace(source="{0}") or tracelab run --source {0}'
+EXAMPLE = "WhisperAttention.forward"
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 
 
@@ -63,14 +65,18 @@ def of_call(trace: Trace, number: int) -> Listings:
     if isinstance(trace.columns.facts.get(number, {}).get(LINES), Pass):
         return Listings(listings(trace, [call]))
     recorded = _recorded(trace)
-    there = f"there are lines of call {', '.join(str(one.id) for one in recorded[:3])}" if recorded else HINT
+    there = (
+        f"there are lines of call {', '.join(str(one.id) for one in recorded[:3])}"
+        if recorded
+        else HINT.format(EXAMPLE)
+    )
     raise TracelabError(f"no lines of call {number} ({inert(call.name)}) were recorded; {there}")
 
 
 def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
     """The listings of calls whose lines were recorded, in the order of the calls."""
-    texts = _Texts(trace)
-    steps = {one.call.id: When(one.phase, one.index) for one in trace.steps()}
+    texts = Texts(trace)
+    steps = Moments(trace)
     functions: dict[tuple[object, ...], list[Call]] = {}
     for call in calls:
         functions.setdefault(_function(_lines_of(trace, call), call), []).append(call)
@@ -80,8 +86,8 @@ def listings(trace: Trace, calls: Sequence[Call]) -> Iterator[Listing]:
         objects: dict[str, list[Seen]] = {}
         for call in some:
             lines = _lines_of(trace, call)
-            facts = {unit: fact_of(one, not lines.cut) for unit, one in told(lines, outline).items()}
-            objects.setdefault(call.path or "", []).append(Seen(call, lines, _when(call, steps), facts))
+            facts = {unit: fact_of(one, is_whole(lines)) for unit, one in told(lines, outline).items()}
+            objects.setdefault(call.path or "", []).append(Seen(call, lines, steps.of(call), facts))
         for paths in alike(objects):
             made = groups([objects[path] for path in paths])
             yield _listing(made, paths, outline, text)
@@ -98,6 +104,7 @@ def _listing(made: Sequence[Group], paths: Sequence[str], outline: Layout, text:
         columns=tuple([_column(group, outline, text) for group in made]),
         place=" ".join(folded_paths(paths)),
         problem=text.problem,
+        certain=text.certain or text.problem is not None,
     )
 
 
@@ -105,14 +112,14 @@ def _column(group: Group, outline: Layout, text: Text) -> Column:
     ends = {one.lines.ended for one in group.every}
     ended = ends.pop() if len(ends) == 1 else "varied"
     last = _last(outline, group.first[0].lines)
-    cut = sum(one.lines.cut for one in group.every)
+    whole = all(is_whole(one.lines) for one in group.every)
     return Column(
         label=group.label,
         calls=tuple([one.call for one in group.every]),
-        lines=marked(outline, text, joined(group), group.first[0], not cut),
+        lines=marked(outline, text, joined(group), group.first[0], whole),
         steps=tuple(dict.fromkeys(one.when.index for one in group.first if one.when is not None)),
         ended=ended,
-        cut=cut,
+        cut=sum(one.lines.cut for one in group.every),
         last=0 if last is None else last.first,
         returned=_returned(group) if _gives_back(outline, last) and ended == "return" else None,
     )
@@ -120,10 +127,8 @@ def _column(group: Group, outline: Layout, text: Text) -> Column:
 
 def _last(outline: Layout, seen: Pass) -> Unit | None:
     """The statement that ran last, as far as that is known."""
-    if seen.cut or not seen.lines:
-        return None
-    number = outline.at.get(seen.lines[-1].number)
-    return None if number is None else outline.units[number]
+    last = last_of(seen, outline)
+    return None if last is None else outline.units[last.unit]
 
 
 def _gives_back(outline: Layout, last: Unit | None) -> bool:
@@ -154,45 +159,6 @@ def _function(lines: Pass, call: Call) -> tuple[object, ...]:
     return lines.file, lines.first, lines.name, call.root, place
 
 
-class _Texts:
-    """The texts of functions; each file is looked up and parsed once."""
-
-    def __init__(self, trace: Trace) -> None:
-        self._sources = trace.columns.sources
-        self._known: dict[str, tuple[Text, ast.Module | str]] = {}
-
-    def of(self, seen: Pass, every: Sequence[Pass]) -> tuple[Text, Layout]:
-        """The text of the file and the statements of the function; without a text, its bare lines.
-
-        `every`: all that is to be shown of it.
-        """
-        text, tree = self._file(seen.file)
-        if isinstance(tree, ast.Module):
-            function = function_at(tree, seen.first, seen.name)
-            if function is not None:
-                return text, layout(function, text.lines)
-            tree = f"there is no {inert(seen.name)} at line {seen.first}"
-        numbers = [line.number for one in every for line in one.lines]
-        return Text(problem=tree), plain_layout(numbers, seen.first)
-
-    def _file(self, file: str) -> tuple[Text, ast.Module | str]:
-        if file not in self._known:
-            text = find(file, self._sources.get(file))
-            tree = parse(text.lines) if text.problem is None else text.problem
-            self._known[file] = text, tree
-        return self._known[file]
-
-
-def _when(call: Call, steps: dict[int, When]) -> When | None:
-    """The step whose model call is above a call."""
-    if call.id in steps:
-        return steps[call.id]
-    above = next((one.id for one in call.ancestors if one.id in steps), None)
-    if above is not None:
-        return steps[above]
-    return None if call.step is None else When("step", call.step)
-
-
 def _nothing(
     trace: Trace, recorded: Sequence[Call], pattern: str | None, path: str | None, step: int | None
 ) -> str:
@@ -208,5 +174,5 @@ def _nothing(
         if not any(matches(site, pattern) for site in trace.columns.sites):
             return unknown(trace, pattern)
         if pattern.replace(".", "").isidentifier():
-            return f'no lines{asked} were recorded: record them with trace(source="{pattern}")'
-    return f"no lines were recorded: {HINT}"
+            return f"no lines{asked} were recorded: {HINT.format(pattern)}"
+    return f"no lines were recorded: {HINT.format(EXAMPLE)}"

@@ -18,9 +18,10 @@ from ..events import UNKNOWN
 from .folding import fold
 from .gathering import Gatherer
 from .keys import Keys
-from .lines import CALL, HELPERS, MORE, REPEAT, STACK, STEP, UNSEEN, Line
+from .lines import CALL, HELPERS, LEAVES, MORE, REPEAT, STACK, STEP, UNSEEN, Line
 from .loops import passes
 from .marks import Marks
+from .reached import Reached, Way
 from .rows import Rows, Runs
 from .shapes import Shapes
 from .steps import steps
@@ -37,14 +38,24 @@ class _Group(NamedTuple):
 
 
 class Outline:
-    """Lines of one trace.  `keep`: the rows that may be shown (all of them when None)."""
+    """Lines of one trace.  `keep`: the rows that may be shown (all of them when None).
 
-    def __init__(self, trace: Trace, fold: bool = True, keep: frozenset[int] | None = None) -> None:
+    `reached`: how calls were reached, where that is drawn.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        fold: bool = True,
+        keep: frozenset[int] | None = None,
+        reached: Reached | None = None,
+    ) -> None:
         self.trace = trace
         self.folded = fold
         self.keep = keep
+        self.reached = reached
         self._columns = trace.columns
-        self._visible = Visible(self._columns, keep)
+        self._visible = Visible(self._columns, keep, reached)
         self.shapes = Shapes(self._columns)
         self.keys = Keys(self._visible)
         self.marks = Marks(self._visible, passes(trace).loops)
@@ -166,6 +177,16 @@ class Outline:
     def call(self, line: Line) -> Call:
         """The call that is drawn for the line."""
         return Call(self.trace, line.rows[0])
+
+    def way(self, line: Line) -> Way:
+        """How the calls of a line were reached; empty where nothing of it is drawn."""
+        if self.reached is None or line.kind not in (CALL, STACK, LEAVES):
+            return ()
+        return self.reached.way(line.rows[0])
+
+    def height(self, lines: Sequence[Line]) -> int:
+        """How many lines of a screen they take by themselves."""
+        return len(lines) + sum([bool(self.way(line)) for line in lines])
 
     def loop_facts(self, row: int) -> Mapping[str, Any]:
         """What is known of a decoding loop and the rows of its first step; nothing for other calls."""

@@ -86,7 +86,7 @@ class _Reader:
         site = call.site
         text = self._text(site.file)
         written = text.line(site.line)
-        if written is not None and not text.certain and not re.search(r"\b(def|lambda)\b", written):
+        if written is not None and not re.search(r"\b(def|lambda)\b", written):
             text = Text(problem=DIFFERENT)
         numbers = [] if site.line is None else [site.line]
         around = function_at(text.lines, numbers[0]) if numbers and text.problem is None else None

@@ -19,6 +19,7 @@ from ..passes import Pass
 from ..values import Spec
 from .executions import Told
 from .merging import kind, merged, sizes
+from .moments import When
 from .repeats import stretches, summary
 
 MOST = 4
@@ -33,14 +34,6 @@ class Fact:
     hits: int | str
     condition: bool | str | None
     bound: dict[str, Spec]
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """The step that a call belongs to; of a call outside of steps only its number."""
-
-    phase: str
-    index: int
 
 
 @dataclass(slots=True)
@@ -64,7 +57,7 @@ class Seen:
             )
             for unit, fact in sorted(self.facts.items())
         ]
-        return tuple(units), self.lines.ended, not self.lines.cut, self.when and self.when.phase
+        return tuple(units), self.lines.ended, is_whole(self.lines), self.when and self.when.phase
 
     def sizes(self, caches: bool = True) -> tuple[object, ...]:
         """What may be in progression from call to call; `caches`: with the lengths of caches."""
@@ -85,6 +78,11 @@ class Group:
     first: list[Seen]
     every: list[Seen]
     label: str = ""
+
+
+def is_whole(lines: Pass) -> bool:
+    """Whether all lines of a call were kept; of one whose end was not seen others may have run."""
+    return not lines.cut and lines.ended != "open"
 
 
 def fact_of(told: Told, whole: bool) -> Fact:

@@ -8,6 +8,7 @@ dtypes.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -88,8 +89,21 @@ def _calls(step: Step) -> dict[Key, list[Call]]:
 
 
 def folded_paths(paths: Iterable[str]) -> list[str]:
-    """`layers.(0-3).mlp` for the paths of four layers."""
-    return [path for path, _ in _folded((path, "forward") for path in paths)]
+    """`layers.(0-3).experts.(0-7)` for the paths of eight experts in each of four layers."""
+    all_paths = list(dict.fromkeys(paths))
+    parts = [path.split(".") for path in all_paths]
+    if len({len(part) for part in parts}) == 1:
+        different = [list(dict.fromkeys(column)) for column in zip(*parts, strict=True)]
+        numbered = all(len(names) == 1 or all(map(_is_number, names)) for names in different)
+        if numbered and math.prod(map(len, different)) == len(all_paths):
+            return [
+                ".".join(names[0] if len(names) == 1 else _span(list(map(int, names))) for names in different)
+            ]
+    return [path for path, _ in _folded((path, "forward") for path in all_paths)]
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) < 10
 
 
 def _folded(keys: Iterable[Key]) -> Iterator[tuple[str, str]]:

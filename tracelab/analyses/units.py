@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Union
 
 ENTRY, SIMPLE, RETURN, DEF = "entry", "simple", "return", "def"
@@ -36,7 +35,7 @@ IF, WHILE, FOR, WITH, TRY, EXCEPT, MATCH, CASE = (
 LOOPS = frozenset({WHILE, FOR})
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda]
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SILENT = (ast.Global, ast.Nonlocal)
 
@@ -48,7 +47,9 @@ _INLINED = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 class Unit:
     """A statement, or the head of a compound one: its lines, and those of the body that it leads into.
 
-    `asks`: whether it may lead there or not.  `again`: its lines may come again while it runs once.
+    `asks`: whether it may lead there or not.  `again`: its lines may come again while it runs once, because
+    of a comprehension; from Python 3.12 on that runs in the function itself.  `inner`: the names that only
+    comprehensions bind.  `cleans`: it stands in a `finally`, which an exception passes through.
     """
 
     kind: str
@@ -57,6 +58,8 @@ class Unit:
     body: tuple[int, int] | None = None
     asks: bool = False
     again: bool = False
+    inner: frozenset[str] = frozenset()
+    cleans: bool = False
 
     def leads_to(self, line: int) -> bool:
         """Whether a line is one of its body."""
@@ -86,31 +89,13 @@ class Layout:
     """The number of the unit that a line belongs to."""
 
 
-def parse(lines: Sequence[str]) -> ast.Module | str:
-    """The tree of a source text, or what is in the way."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it is not ours to complain about escapes
-            return ast.parse("\n".join(lines) + "\n")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return f"the source text does not parse ({type(error).__name__})"
-
-
-def function_at(tree: ast.Module, first: int, name: str) -> Function | None:
-    """The function whose code begins at line `first`; `name` as in `__qualname__`."""
-    last_name = name.rpartition(".")[2]
-    found = [node for node in ast.walk(tree) if isinstance(node, _FUNCTIONS) and _first(node) == first]
-    fitting = [node for node in found if getattr(node, "name", "<lambda>") == last_name]
-    return fitting[0] if fitting else None
-
-
 def layout(function: Function, lines: Sequence[str]) -> Layout:
     """The units of a function; `lines` is the text of the whole file."""
     if isinstance(function, ast.Lambda):
         return _numbered(function, [Unit(ENTRY, function.lineno, _last(function))], range(0))
     body = function.body
     ends = [function.lineno, *map(_last, [*_arguments(function.args), function.returns])]
-    head = Unit(ENTRY, _first(function), _closed(max(ends), _first(body[0]), lines))
+    head = Unit(ENTRY, first_line(function), _closed(max(ends), first_line(body[0]), lines))
     documentation = range(0)
     if isinstance(body[0], ast.Expr) and _is_text(body[0].value):
         documentation = range(body[0].lineno, _last(body[0]) + 1)
@@ -133,7 +118,7 @@ def _numbered(function: Function, units: list[Unit], documentation: range) -> La
         for line in range(unit.first, unit.last + 1):
             at.setdefault(line, number)
     return Layout(
-        first=_first(function),
+        first=first_line(function),
         last=_last(function),
         start=function.lineno,
         units=tuple(units),
@@ -146,13 +131,14 @@ def _numbered(function: Function, units: list[Unit], documentation: range) -> La
 def _units(body: Sequence[ast.stmt], lines: Sequence[str]) -> list[Unit]:
     """The units of some statements and of all inside them, by their places in the text."""
     found: list[tuple[int, int, Unit]] = []
-    waiting: list[_Part] = list(body)
+    waiting: list[tuple[_Part, bool]] = [(part, False) for part in body]
     while waiting:
-        part = waiting.pop()
+        part, cleans = waiting.pop()
         line, column, unit = _unit(part, lines)
         if unit is not None:
-            found.append((line, column, unit))
-        waiting += _inside(part)
+            found.append((line, column, replace(unit, cleans=cleans)))
+        last_resort = {id(inner) for inner in getattr(part, "finalbody", ())}
+        waiting += [(inner, cleans or id(inner) in last_resort) for inner in _inside(part)]
     return [unit for _, _, unit in sorted(found, key=lambda one: one[:2])]
 
 
@@ -169,7 +155,7 @@ def _unit(part: _Part, lines: Sequence[str]) -> tuple[int, int, Unit | None]:
             pattern.col_offset,
             _head(CASE, pattern.lineno, [pattern, part.guard], part.body, lines, asks),
         )
-    line, column = _first(part), part.col_offset
+    line, column = first_line(part), part.col_offset
     if isinstance(part, ast.ExceptHandler):
         unit = _head(EXCEPT, line, [part.type], part.body, lines, part.type is not None)
     elif isinstance(part, (ast.If, ast.While)):
@@ -190,7 +176,7 @@ def _unit(part: _Part, lines: Sequence[str]) -> tuple[int, int, Unit | None]:
         return line, column, None
     else:
         kind = DEF if isinstance(part, _NESTED) else RETURN if isinstance(part, ast.Return) else SIMPLE
-        unit = Unit(kind, line, _last(part), again=kind != DEF and _has_comprehension(part))
+        unit = Unit(kind, line, _last(part), None, False, *_comprehensions([] if kind == DEF else [part]))
     return line, column, unit
 
 
@@ -209,11 +195,11 @@ def _head(
 ) -> Unit:
     known = [part for part in parts if part is not None]
     last = max([first, *map(_last, known)])
-    again = any(map(_has_comprehension, known))
+    again, inner = _comprehensions(known)
     if not body:
-        return Unit(kind, first, _closed(last, len(lines) + 1, lines), None, asks, again)
-    inside = (_first(body[0]), _last(body[-1]))
-    return Unit(kind, first, _closed(last, inside[0], lines), inside, asks, again)
+        return Unit(kind, first, _closed(last, len(lines) + 1, lines), None, asks, again, inner)
+    inside = (first_line(body[0]), _last(body[-1]))
+    return Unit(kind, first, _closed(last, inside[0], lines), inside, asks, again, inner)
 
 
 def _inside(part: _Part) -> Iterator[_Part]:
@@ -231,7 +217,7 @@ def _closed(last: int, before: int, lines: Sequence[str]) -> int:
     return last
 
 
-def _first(node: ast.AST) -> int:
+def first_line(node: ast.AST) -> int:
     """The line of a node, or of the first decorator above it."""
     decorators = getattr(node, "decorator_list", ())
     line: int = min([getattr(node, "lineno", 0), *(decorator.lineno for decorator in decorators)])
@@ -260,5 +246,14 @@ def _takes_all(pattern: ast.pattern) -> bool:
     return isinstance(pattern, ast.MatchAs) and (pattern.pattern is None or _takes_all(pattern.pattern))
 
 
-def _has_comprehension(node: ast.AST) -> bool:
-    return any(isinstance(inner, _INLINED) for inner in ast.walk(node))
+def _comprehensions(parts: Sequence[ast.AST]) -> tuple[bool, frozenset[str]]:
+    """Whether there is a comprehension in some parts, and the names that only comprehensions bind there."""
+    nodes = [node for part in parts for node in ast.walk(part)]
+    if not any(isinstance(node, _INLINED) for node in nodes):
+        return False, frozenset()
+    targets = [node.target for node in nodes if isinstance(node, ast.comprehension)]
+    inside = {
+        id(node): node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)
+    }
+    stored = [node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return True, frozenset(inside.values()) - {node.id for node in stored if id(node) not in inside}

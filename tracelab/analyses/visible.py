@@ -12,14 +12,20 @@ from functools import cached_property
 
 from ..calls import Columns
 from ..events import UNKNOWN
+from .reached import Reached
 
 
 @dataclass(frozen=True)
 class Visible:
-    """The calls that may be shown; `keep`: their rows, all of them when None."""
+    """The calls that may be shown; `keep`: their rows, all of them when None.
+
+    `reached`: how they were reached, where that is shown too.  Then no call has a twin: one that was made
+    from the same line may have come there by another way.
+    """
 
     columns: Columns
     keep: frozenset[int] | None = None
+    reached: Reached | None = None
 
     def children_of(self, row: int) -> Sequence[int]:
         """The visible children of a row, in order; of `UNKNOWN`: the visible roots."""
@@ -29,7 +35,8 @@ class Visible:
 
     def twin(self, row: int) -> int:
         """A row whose visible subtree is the same but for sizes."""
-        return self.columns.twin(row) if self.keep is None else row
+        has_twin = self.keep is None and self.reached is None
+        return self.columns.twin(row) if has_twin else row
 
     def size(self, row: int) -> int:
         """How many visible calls stand below `row`."""

@@ -8,6 +8,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     index     who stands below whom in it
     again     what autograd has called
     call      one call, a view of one row
+    chain     the functions between two calls
     step      one pass of an outer loop
     loss      one loss
     head      the head of one model
@@ -32,6 +33,7 @@ from .step import CacheLayer, Step
 from .trace import ANSWERS, Calls, Trace
 
 if TYPE_CHECKING:
+    from .chain import Chain, Link
     from .choice import Choice, Choices, Stage
     from .comparison import Comparison, Difference
     from .generation import Generation
@@ -55,6 +57,7 @@ __all__ = [
     "CacheLayer",
     "Call",
     "Calls",
+    "Chain",
     "Choice",
     "Choices",
     "Column",
@@ -66,6 +69,7 @@ __all__ = [
     "Head",
     "Hop",
     "LabelPlace",
+    "Link",
     "Listing",
     "Listings",
     "Loss",
@@ -87,6 +91,7 @@ __all__ = [
 ]
 
 _ROWS = {
+    "chain": ("Chain", "Link"),
     "choice": ("Choice", "Choices", "Stage"),
     "comparison": ("Comparison", "Difference"),
     "generation": ("Generation",),

@@ -12,6 +12,7 @@ from .again import facts_of_backward
 from .columns import STATUSES, Columns
 
 if TYPE_CHECKING:
+    from .chain import Chain
     from .why import Why
 
 
@@ -223,6 +224,12 @@ class Call:
     def ancestors(self) -> list[Call]:
         """The calls above this one, nearest first."""
         return list(self._above())
+
+    def chain(self) -> Chain:
+        """The functions between the call above and this one; known where `chain=True` was asked for."""
+        from .chain import chain_of  # with the first chain, as all that answers are made of
+
+        return chain_of(self._trace.columns.facts.get(self.id, {}))
 
     def walk(self) -> Iterator[Call]:
         """This call and all calls below it, in start order."""

@@ -69,6 +69,7 @@ class Listing:
     function; `first` is the line of its first decorator, `start` that of the `def`.  `lines`: as in the first
     column.  `columns`: the calls side by side, one column for those that went alike.  `place`: where the
     object stands in its model, `model.layers.(0-3).self_attn`.  `problem`: why there is no text.
+    `certain`: the text is known to be what ran; without a digest it is what is installed under that name.
     """
 
     call: Call
@@ -79,6 +80,7 @@ class Listing:
     columns: tuple[Column, ...]
     place: str = ""
     problem: str | None = None
+    certain: bool = True
 
     @property
     def calls(self) -> tuple[Call, ...]:

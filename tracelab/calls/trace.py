@@ -204,10 +204,7 @@ class Trace:
         return self._ask("generations")  # type: ignore[no-any-return]
 
     def tokens(self, k: int = 3) -> list[Choice]:
-        """What each step chose among which scores, before and after each logits processor.
-
-        k: how many of the highest scores are shown, at most 10.  ValueError unless values were kept.
-        """
+        """What each step chose among its `k` (≤ 10) highest scores; ValueError where no values were kept."""
         return self._ask("tokens", k)  # type: ignore[no-any-return]
 
     def heads(self) -> list[Head]:
@@ -232,10 +229,7 @@ class Trace:
         return self._ask("follow", call, name)  # type: ignore[no-any-return]
 
     def token_batches(self) -> list[TokenBatch]:
-        """The batches that went into models (or else came out of collators and tokenizers), token by token.
-
-        BatchError where there is none, or where values were not kept.
-        """
+        """The batches of models (or else of collators, tokenizers), token by token; else BatchError."""
         return self._ask("token_batches")  # type: ignore[no-any-return]
 
     def why(self, call: Call) -> Why:
@@ -265,19 +259,26 @@ class Trace:
         """
         self._ask("save", path, fold=fold)
 
-    def print(self, depth: int | None = None, fold: bool = True, width: int | None = None) -> None:
-        """Show the folded call tree: `depth` levels, or what fits one screen; fold=False: every call."""
-        self._ask("print", depth=depth, fold=fold, width=width)
+    def print(
+        self,
+        depth: int | None = None,
+        fold: bool = True,
+        width: int | None = None,
+        chain: bool = False,
+        noise: bool = False,
+    ) -> None:
+        """Show the folded call tree: `depth` levels, or what fits one screen; fold=False: every call.
+
+        chain: the functions between calls, see `Call.chain`; noise: those that hand on too.
+        """
+        self._ask("print", depth=depth, fold=fold, width=width, chain=chain, noise=noise)
 
     def print_steps(self, fold: bool = True, width: int | None = None) -> None:
-        """Show the table of generation steps, and below it why each loop stopped and where its time went.
-
-        fold=False: one row for each step.  width: columns, None for those of the terminal.
-        """
+        """Show the table of generation steps (fold=False: one row each), why it stopped, its times."""
         self._ask("print_steps", fold=fold, width=width)
 
     def print_losses(self, fold: bool = True, width: int | None = None) -> None:
-        """Show the table of losses, fold=False: one row for each: shapes, shift, labels, divisor."""
+        """Show the table of losses (fold=False: one row each): shapes, shift, labels ignored, divisor."""
         self._ask("print_losses", fold=fold, width=width)
 
     def __str__(self) -> str:

@@ -51,6 +51,16 @@ def view_options(command: Command) -> Command:
     return command
 
 
+def chain_options(command: Command) -> Command:
+    """`--chain` and `--chain-all`, as keywords for `show_tree`."""
+    all_of_it = click.option(
+        "--chain-all", "noise", is_flag=True, help="--chain, with functions that only hand on."
+    )
+    return click.option(
+        "--chain", is_flag=True, help="Show the functions between calls, with the lines that call on."
+    )(all_of_it(command))
+
+
 def show_tree(recorded: Trace, view: dict[str, Any], file: TextIO | None = None) -> None:
     """Draw the tree; a filter that matches nothing is an error that names what comes near."""
     from ..renderers import tree

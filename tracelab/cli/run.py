@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from ..errors import ScriptError
-from .options import check_output, output_option, show_tree, view_options
+from .options import chain_options, check_output, output_option, show_tree, view_options
 from .refusal import USAGE, refuse
 from .stops import Stops
 
@@ -62,6 +62,7 @@ RECORDING = ("values", "stats", "limit", "source", "follow", "see_through_compil
 @click.option("--when", metavar="EXPR", help="For --break: only if this holds, such as 'nan(output)'.")
 @click.option("--post-mortem", is_flag=True, help="Enter the debugger where the script fails.")
 @click.option("--quiet", is_flag=True, help="Show no tree.")
+@chain_options
 @view_options
 @click.argument("script")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
@@ -86,6 +87,7 @@ def run(
     check_output(output)
     program = find(script, list(arguments), module=module)
     recording = {name: options.pop(name) for name in RECORDING}
+    recording["chain"] = options["chain"] or options["noise"]
     stops = Stops(breaks, when, post_mortem)
     target = output if output in (None, "-") else os.path.abspath(output)  # noqa: PTH100 (a text stays one)
     return lambda: _trace(program, recording, stops, None if quiet else options, target)

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from ..errors import TracelabError
-from .options import show_tree, strict_filter, view_options
+from .options import chain_options, show_tree, strict_filter, view_options
 
 
 @click.command(short_help="Show the call tree of a trace file.")
+@chain_options
 @view_options
 @click.option("--svg", metavar="FILE", help="Draw one screen as an SVG picture instead.")
 @click.argument("file")

@@ -85,7 +85,8 @@ def plain(listing: Listing) -> dict[str, Any]:
         }
         for at, line in enumerate(listing.lines)
     ]
-    about = {name: getattr(listing, name) for name in ("name", "file", "first", "start", "place", "problem")}
+    names = ("name", "file", "first", "start", "place", "problem", "certain")
+    about = {name: getattr(listing, name) for name in names}
     return {"call": listing.call.id, **about, "columns": columns, "lines": lines}
 
 

@@ -34,7 +34,7 @@ def why(file: str, call: str, form: str | None, width: int | None, ascii: bool |
     asked = chosen(recorded, call)
     answer = asked[0].why()
     if form == "json":
-        click.echo(json.dumps(_plain(answer, len(asked)), default=str))
+        click.echo(json.dumps(_plain(answer, len(asked))))
         return
     from ..renderers.why import show
 

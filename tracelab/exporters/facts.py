@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import links
 from ..passes import IDENTITIES, LINES, MOST_PLACES, Pass
 from . import passes, plain
 from .expect import at, mapping, unexpected
@@ -109,7 +110,21 @@ def _identities(value: Any) -> bool:
 
 FOLLOWING: Mapping[str, Form] = {IDENTITIES: _identities}
 
-FORMS: Mapping[str, Form] = {**FOLLOWING, **GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING}
+CHAINS: Mapping[str, Form] = {
+    links.CHAIN: _all(_each(_TEXT, _INT, _TEXT, lambda role: role in links.ROLES)),
+    links.REGISTRY: _TEXT,
+    links.FUNCTIONAL: _all(_each(_TEXT, _INT)),
+}
+
+FORMS: Mapping[str, Form] = {
+    **GENERATION,
+    **LOSSES,
+    **TRAINING,
+    **BATCHES,
+    **LOADING,
+    **CHAINS,
+    **FOLLOWING,
+}
 """Facts that are taken apart, by name; each instrument writes them in this form alone."""
 
 

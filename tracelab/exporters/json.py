@@ -81,7 +81,7 @@ def _described(document: dict[str, Any]) -> Columns:
         threads=_table(document, "threads", text),
     )
     with at("lineages"):
-        columns.lineages = lineages.decode_all(document["lineages"]) if "lineages" in document else []
+        columns.lineages = lineages.decode(document["lineages"]) if "lineages" in document else []
     with at("sources"):
         columns.sources = lineages.decode_sources(document.get("sources", {}))
     with at("sites"):
@@ -108,7 +108,7 @@ def _about(columns: Columns) -> Iterator[tuple[str, object]]:
     yield "places", columns.places
     yield "threads", columns.threads
     if columns.lineages:
-        yield "lineages", lineages.encode_all(columns.lineages)
+        yield "lineages", lineages.encode(columns.lineages)
     if columns.sources:
         yield "sources", columns.sources
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..forms import Form, Meaning, Sizes
+from ..forms import Form, Meaning
 from ..packing import Tables, Template, Times
 from . import forms, ints, limits
 from .forms import Unfit
@@ -23,7 +23,7 @@ class Ledger:
         self.templates: list[dict[str, Any]] = []
         self._taken = {"forms": 0, "meanings": 0, "templates": 0}
         self._forms: dict[Form, tuple[int, int, int]] = {}
-        self._meanings: dict[tuple[int, Sizes], int] = {}
+        self._meanings: dict[int | tuple[int, ...], int] = {}
         self._templates: dict[Template, int] = {}
         self._translated: dict[Tables, Translation] = {}
 
@@ -45,7 +45,8 @@ class Ledger:
     def meaning(self, meaning: Meaning) -> int:
         """The number of a meaning."""
         form, _, _ = self._form(meaning.form)
-        key = (form, meaning.sizes)
+        # Of very many forms that are met once most have no sizes: a number takes half of what a tuple takes.
+        key = (form, *meaning.sizes) if meaning.sizes else form
         number = self._meanings.get(key)
         if number is None:
             number = self._meanings[key] = self._taken["meanings"] + len(self.meanings)

@@ -4,58 +4,74 @@
      "rows": [{"classes": [[0, 1, 2, 130], [3, 4]], "ran": 0, "layers": [[5, 6, 1774, [1778]]], "kwargs": 7}]}
 
 The classes of one MRO stand in the lineages of all its methods, so each text is written once and then goes by
-its number; in the lines of a stream texts are themselves.  A class that has not the function has two items;
-fields that have their default are left away.
+its number.  A class that has not the function has two items; fields that have their default are left away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..events import Layer, Level, Lineage
 from .expect import Refused, at, each, items, mapping, members, text, unexpected, whole
 
-Tell = Callable[[str], Any]
+Tell = Callable[[str], int]
 Read = Callable[[Any], str]
 
 _NOTHING = Lineage()
 _KEYS = ("classes", "ran", "own", "layers", "keywords", "kwargs")
 
 
-def encode_all(lineages: Iterable[Lineage]) -> dict[str, Any]:
+class Texts:
+    """The numbers of the texts of some lineages, which may become more."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._taken = 0
+
+    def encode(self, lineage: Lineage) -> dict[str, Any]:
+        """A lineage as an object."""
+        told = {
+            "classes": [_encode_level(level, self._tell) for level in lineage.classes],
+            "ran": lineage.ran,
+            "own": lineage.own,
+            "layers": [_encode_layer(layer, self._tell) for layer in lineage.layers],
+            "keywords": list(map(self._tell, lineage.keywords)),
+            "kwargs": _or_none(lineage.kwargs, self._tell),
+        }
+        return {name: told[name] for name in _KEYS if getattr(lineage, name) != getattr(_NOTHING, name)}
+
+    def take(self) -> list[list[Any]]:
+        """The texts that are new since the last time, with their numbers."""
+        taken, self._taken = self._taken, len(self._numbers)
+        return [[number, text] for text, number in list(self._numbers.items())[taken:]]
+
+    def _tell(self, text: str) -> int:
+        return self._numbers.setdefault(text, len(self._numbers))
+
+
+def encode(lineages: Iterable[Lineage]) -> dict[str, Any]:
     """All lineages, and each different text once."""
-    numbers: dict[str, int] = {}
-    rows = [encode(lineage, lambda text: numbers.setdefault(text, len(numbers))) for lineage in lineages]
-    return {"texts": list(numbers), "rows": rows}
+    texts = Texts()
+    rows = list(map(texts.encode, lineages))
+    return {"texts": [text for _, text in texts.take()], "rows": rows}
 
 
-def decode_all(value: Any) -> list[Lineage]:
-    """The lineages that `encode_all` has written."""
+def decode(value: Any) -> list[Lineage]:
+    """The lineages that `encode` has written."""
     found = members(value, ["texts", "rows"])
     with at("texts"):
         texts = each(items(found["texts"]), text)
     with at("rows"):
-        return each(
-            items(found["rows"]), lambda row: decode(row, lambda at: texts[whole(at, 0, len(texts) - 1)])
-        )
+        return each(items(found["rows"]), lambda row: decode_row(row, texts))
 
 
-def encode(lineage: Lineage, tell: Tell = str) -> dict[str, Any]:
-    """A lineage as an object; `tell`: how a text is written."""
-    told = {
-        "classes": [_encode_level(level, tell) for level in lineage.classes],
-        "ran": lineage.ran,
-        "own": lineage.own,
-        "layers": [_encode_layer(layer, tell) for layer in lineage.layers],
-        "keywords": list(map(tell, lineage.keywords)),
-        "kwargs": _or_none(lineage.kwargs, tell),
-    }
-    return {name: told[name] for name in _KEYS if getattr(lineage, name) != getattr(_NOTHING, name)}
+def decode_row(value: Any, texts: Sequence[str]) -> Lineage:
+    """One lineage, whose texts go by their numbers."""
 
+    def read(number: Any) -> str:
+        return texts[whole(number, 0, len(texts) - 1)]
 
-def decode(value: Any, read: Read = text) -> Lineage:
-    """The lineage that `encode` has written; `read`: a text."""
     found = members(value, [], _KEYS)
     with at("classes"):
         classes = tuple(each(items(found.get("classes", [])), lambda level: _level(level, read)))

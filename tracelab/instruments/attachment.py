@@ -18,6 +18,7 @@ from . import checkpoints, compiled, made, stepping
 from .families import Families, Family
 from .followed import Root
 from .functions import Codes, Functions
+from .registries import Registries
 from .stance import Stance
 
 _PARTS = (compiled.DYNAMO, checkpoints.MODULE)
@@ -32,9 +33,10 @@ class Attachment:
         self.turns = self.patches.turns
         self.families = Families(self.patches, families)
         self.codes = Codes(self.patches, functions)
+        self.registries = Registries(self.patches)
         self.stance = Stance()
         self.watcher = Watcher(
-            [*self.families.modules, *self.codes.modules, *_PARTS, "greenlet"],
+            [*self.families.modules, *self.codes.modules, *self.registries.modules, *_PARTS, "greenlet"],
             self._arrived,
             {compiled.DYNAMO: self._lift_module_call},
         )
@@ -62,11 +64,18 @@ class Attachment:
             self.clear()
         else:
             self.stance.unwant(recorder)
+            self.registries.settle()
 
     @in_turn
     def clear(self) -> None:
         """Take everything out; one part whatever another one does."""
-        parts = (self.stance.clear, self.watcher.remove, self.families.forget, self.patches.undo_all)
+        parts = (
+            self.stance.clear,
+            self.watcher.remove,
+            self.families.forget,
+            self.registries.forget,
+            self.patches.undo_all,
+        )
         with ExitStack() as all_of_them:
             for part in reversed(parts):
                 all_of_them.callback(part)
@@ -75,6 +84,7 @@ class Attachment:
         if families:
             self.families.attach()
             self.codes.attach()
+            self.registries.attach()
         compiled.attach(self.patches)
         checkpoints.attach(self.patches)
         made.attach(self.patches)

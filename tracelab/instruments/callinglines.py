@@ -13,9 +13,10 @@ makes a `partial` of it counts too: so a checkpoint is given what it is to call.
 from __future__ import annotations
 
 import dis
-import functools
 from itertools import pairwise
 from types import CodeType
+
+from ..bycode import by_code
 
 MOST = 3
 """So many lines of a function are named."""
@@ -28,7 +29,7 @@ _FURTHER = (*_LOOKED_INTO, "BINARY_SUBSCR", "BINARY_OP")
 _BETWEEN = ("PUSH_NULL", "PRECALL", "CACHE", "NOP", "COPY_FREE_VARS")
 
 
-@functools.lru_cache(maxsize=1024)
+@by_code(1024)
 def calling_lines(code: CodeType, name: str, *, attribute: bool = False) -> tuple[int, ...]:
     """The lines of `code` itself that call what `name` holds, a variable or (`attribute`) an attribute."""
     steps = _steps(code)
@@ -48,7 +49,7 @@ def calling_lines(code: CodeType, name: str, *, attribute: bool = False) -> tupl
     return tuple(sorted(found)[:MOST])
 
 
-@functools.lru_cache(maxsize=1024)
+@by_code(1024)
 def inner_calling_lines(code: CodeType, name: str) -> tuple[int, ...]:
     """The same for a variable of `code` in the functions inside of it."""
     found: set[int] = set()
@@ -58,14 +59,14 @@ def inner_calling_lines(code: CodeType, name: str) -> tuple[int, ...]:
     return tuple(sorted(found)[:MOST])
 
 
-@functools.lru_cache(maxsize=1024)
+@by_code(1024)
 def lines_that_hand_on(code: CodeType) -> tuple[int, ...]:
     """The lines that call something with `*args` or `**kwargs`: for a wrapper whose callee is not known."""
     found = {_span(step)[0][0] for step in _steps(code) if step.opname == "CALL_FUNCTION_EX"}
     return tuple(sorted(found)[:MOST])
 
 
-@functools.lru_cache(maxsize=64)
+@by_code(64)
 def holder_of(code: CodeType, attribute: str) -> str:
     """The variable that an attribute is put into, `forward_call` for `forward`; else the attribute."""
     steps = _steps(code)
@@ -75,6 +76,7 @@ def holder_of(code: CodeType, attribute: str) -> str:
     return attribute
 
 
+@by_code(8)  # each is asked about several times in a row
 def _steps(code: CodeType) -> list[dis.Instruction]:
     try:
         return [step for step in dis.get_instructions(code) if step.opname not in _BETWEEN]

@@ -84,24 +84,33 @@ class Codes:
     def _patch(self, function: FunctionType, functions: Functions) -> CodePatch:
         known = self._made.get(id(function))
         if known is None or function.__code__ not in (known.original, known.wrapper):
-            known = self._made[id(function)] = _made(function, functions)
+            tell = functions.tells.get(function.__name__, functions.usual)
+            known = self._made[id(function)] = made(function, functions.kind, tell, functions.inlined)
         return known
 
 
-def _made(function: FunctionType, functions: Functions) -> CodePatch:
-    twin, tell = _twin(function), functions.tells.get(function.__name__, functions.usual)
+def made(
+    function: FunctionType,
+    kind: str,
+    tell: Telling | Tells | None = None,
+    inlined: bool = True,
+    in_chains: bool = False,
+) -> CodePatch:
+    """The stand-in for the code of a function.  `in_chains`: see `Target`."""
+    twin = _twin(function)
     target = Target(
-        kind=functions.kind,
+        kind=kind,
         name=function.__name__,
         function=function.__name__,
         original=twin,
-        holder=sys.modules[function.__module__],
+        holder=sys.modules.get(function.__module__),
         bound=False,
-        tells=tell(twin) if tell is not None else None,
+        tells=tell if tell is None or isinstance(tell, Tells) else tell(twin),
+        in_chains=in_chains,
     )
     target.wrapper = general(target, nth=1)
     notes: dict[str, Any] = {"__wrapped__": twin}
-    if functions.inlined:
+    if inlined:
         notes["_torchdynamo_inline"] = twin
     return CodePatch(function, function.__code__, stub(function.__code__, target.wrapper), notes)
 

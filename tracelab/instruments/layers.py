@@ -12,6 +12,7 @@ import sys
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from ..bycode import by_code
 from ..describe import dict_of_class, file_name, instance_dict, mro_of
 from ..events import Layer
 from ..recorder import is_ours
@@ -73,7 +74,7 @@ def has_hooks(attributes: dict[str, Any]) -> bool:
     return torch is not None and any(map(vars(torch).get, _GLOBAL_HOOKS))
 
 
-@functools.lru_cache(maxsize=4096)
+@by_code(4096)
 def _layer(code: CodeType, name: str, attribute: bool, called: str = "") -> Layer:
     """A function that calls on what its `name` holds, a variable or an attribute."""
     lines = calling_lines(code, name, attribute=attribute)
@@ -87,7 +88,7 @@ def _layer(code: CodeType, name: str, attribute: bool, called: str = "") -> Laye
     )
 
 
-@functools.lru_cache(maxsize=64)
+@by_code(64)
 def _to_forward(code: CodeType, hooked: bool) -> Layer:
     """`_call_impl`: where there are no hooks it calls `forward` itself, else a function inside of it does."""
     name = holder_of(code, "forward")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from ..bycode import by_code
 from ..describe import file_name, instance_dict
 
 MAX_LAYERS = 64
@@ -80,7 +81,7 @@ def origin(function: Any, owner: str, name: str, *, bound: bool = True) -> Origi
     return _written(real.__code__, real.__module__ or owner, name, bound or was_bound)
 
 
-@functools.lru_cache(maxsize=4096)
+@by_code(4096)
 def _written(code: CodeType, module: str, name: str, bound: bool) -> Origin:
     above = code.co_qualname.rpartition(".")[0]
     in_class = bool(above) and not above.endswith("<locals>")

@@ -7,7 +7,7 @@ the class whose code ran (`origin`) and the place in the real root model (`roots
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -39,6 +39,8 @@ class Sites:
         """Root and path of each model that was built in the trace and is called as it was built."""
         self._followed: dict[int, Any] = {}
         self._modules: list[weakref.ref[Any]] = []
+        self.meet: Callable[[Any], None] | None = None
+        """Is told of the forward of each module that is called for the first time."""
         for it in follow:
             self._follow(it)
 
@@ -50,6 +52,8 @@ class Sites:
         found = _forward_origin(it, owner) if is_module else _method_origin(target, owner)
         if is_module and stand is not None:
             self._learn(it, stand)
+        if is_module and self.meet is not None:
+            self.meet(peel(_forward(it)[0]))
         site = Site(
             kind=target.kind,
             owner=owner,

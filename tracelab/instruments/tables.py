@@ -78,6 +78,16 @@ def _mapped(dataset: Any, args: Given, kwargs: dict[str, Any], output: Any, valu
     }
 
 
+def _counting(dataset: Any, args: Given, kwargs: dict[str, Any], values: bool) -> Told:
+    rows = rows_in(dataset)
+    return None if rows is None else {"rows": rows}
+
+
+def _filtered(dataset: Any, args: Given, kwargs: dict[str, Any], output: Any, values: bool) -> Told:
+    rows, columns = rows_in(output), columns_in(output)
+    return None if rows is None or columns is None else {"rows_out": rows, "columns_out": columns}
+
+
 def _writing(writer: Any, args: Given, kwargs: dict[str, Any], values: bool) -> Told:
     batch = args[0] if args else kwargs.get("batch_examples")
     if type(batch) is not dict or not batch:
@@ -107,7 +117,7 @@ FAMILIES = (
     Family(
         base="datasets.arrow_dataset:Dataset",
         names=("map", "filter", "from_file"),
-        tells={"map": _MAPS},
+        tells={"map": _MAPS, "filter": Tells(before=_counting, after=_filtered)},
     ),
     Family(base="datasets.dataset_dict:DatasetDict", names=("map", "filter")),
     Family(

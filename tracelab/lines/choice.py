@@ -68,4 +68,4 @@ def choices(written: object) -> tuple[Choice, ...]:
     if written is None:
         return ()
     several = written if isinstance(written, Sequence) and not isinstance(written, str) else [written]
-    return tuple(map(Choice.parse, several))
+    return tuple([Choice.parse(one) for one in several])

@@ -8,10 +8,11 @@ last hold what they held then, and reading them again lets go of it.
 from __future__ import annotations
 
 import dis
-import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from types import CodeType
+
+from ..bycode import by_code
 
 Stores = dict[int, tuple[str, ...]]
 """By line number, the names in the order in which they are bound."""
@@ -22,7 +23,7 @@ _DELETES = ("DELETE_FAST", "DELETE_DEREF", "DELETE_NAME")
 _LATER = 0x20 | 0x80 | 0x200  # generator, coroutine, asynchronous generator
 
 
-@functools.lru_cache(maxsize=1024)
+@by_code(1024)
 def stores(code: CodeType) -> Stores:
     """The names that the lines of `code` bind."""
     found: defaultdict[int, dict[str, None]] = defaultdict(dict)

@@ -87,7 +87,7 @@ class Slot:
         if now is self.ours or (now is None and self._was_cut_off):
             sys.settrace(before)
             return None
-        return "nobody" if now is None else _name(now)
+        return "sys.settrace(None)" if now is None else _name(now)
 
     def _event(self, frame: FrameType, event: str, argument: Any) -> Any:
         """A function is called: watch it, or leave it to whoever was there before."""

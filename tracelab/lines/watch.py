@@ -105,11 +105,17 @@ class Watch:
         except Exception as error:
             self._fault("lines", error)
 
+    def lose(self) -> None:
+        """Somebody has taken the place of the tracer: what came after, and how it ended, was not seen."""
+        if self._ended == "open":
+            self._ended = "lost"
+
     def raw(self, failed: bool) -> Raw | None:
         """What was seen; None if the function did not run at all.  `failed`: an exception left the call."""
         if self.waits:
             return None
         ended = "exception" if failed or self._ended == "open" else self._ended
+        ended = "open" if self._ended == "lost" else ended
         line, _ = self._bound
         lines = (*self._lines, (line, ())) if line else tuple(self._lines)
         return self.code, ended, self._cut, lines

@@ -81,6 +81,7 @@ class Watching:
         instead = self._gate.close(watch)
         if instead is not None:
             self.lost[instead] = self.lost.get(instead, 0) + 1
+            watch.lose()
         return watch.raw(failed)
 
     def passed(self, raw: Raw, spec: Callable[[int], Spec]) -> Pass:

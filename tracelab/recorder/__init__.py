@@ -15,7 +15,10 @@
     known       what is remembered of a class, a callee, a thread
     following   which tensors went into a call and came out, by number
     lines       between the wrapper and whoever watches the lines of a call
+    chains      the functions between two calls
+    noise       which of them only hand on
     tally       a counter that needs no lock
+    remarks     what a reader has to know of the whole
     price       what recording a call costs here
 
 `instruments` say what stands behind a wrapper, `fold` reads what the recorder wrote.

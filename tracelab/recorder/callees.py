@@ -73,7 +73,7 @@ class Callees:
         """What can be said of a callee that was never called before."""
         book = self._books[target]
         site, may_begin = self.locator.locate(target, it)
-        breed, lines = self._breed(target, type(it)), recorder.lines
+        breed, lines, chains = self._breed(target, type(it)), recorder.lines, recorder.chains
         known = Known(
             recorder=recorder,
             site=self._site(site, self._backward.runs()),
@@ -82,7 +82,8 @@ class Callees:
             is_plain=breed.is_plain and torch_call.is_plain(it),
             takes=Habit(breed.takes, self._read),
             gives=Habit(breed.gives, self._read),
-            lines=None if lines is None else lines.of(site, self.locator.code(target, it)),
+            lines=None if lines is None else lines.of(site, self.locator.code(target, it), recorder),
+            code=None if chains is None else self.locator.code(target, it),
         )
         anchor = it if target.by_object or self._by_object else type(it)
         key = id(anchor)

@@ -12,6 +12,7 @@ from ..describe import Habit, Kin
 from ..events import UNKNOWN, Lane
 
 if TYPE_CHECKING:
+    from .chains import Opened
     from .following import FollowedOf
     from .lines import LinesOf
     from .recorder import Recorder
@@ -50,7 +51,8 @@ class Known:
     instruction, depth, the number of that visit and the code of its return.  `takes` and `gives`: what
     usually comes in and out.  `among`: the active recorders for which this was noted.  `is_plain`: it is
     called as the breed says.  `reference` is weak: the callee is the host's.  `lines`: how its lines are
-    watched, if they are; such a callee always goes the general way.
+    watched, if they are; such a callee always goes the general way.  `code`: what its calls run, where the
+    way to calls is kept.
     """
 
     recorder: Recorder
@@ -64,16 +66,19 @@ class Known:
     among: tuple[Recorder, ...] = ()
     caller: Caller = NOWHERE
     lines: LinesOf | FollowedOf | None = None
+    code: CodeType | None = None
 
 
 @dataclass(eq=False, slots=True)
 class Writer:
     """The lane of one thread while it is being written, and how many recorded calls are open in it.
 
-    `inside`: the depth of the outermost watched call, in a recording that follows tensors.
+    `opened`: what is known of these, where the way to calls is kept.  `inside`: the depth of the outermost
+    watched call, in a recording that follows tensors.
     """
 
     lane: Lane
     rows: list[int]
     depth: int = 0
     inside: int = OUTSIDE
+    opened: Opened | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..describe import Describer
 from ..events import FACT, LINES_LOST, UNFOLLOWED, Site
 from ..passes import LINES, Pass
 from ..values import Spec
@@ -56,24 +57,24 @@ class Watchers(Protocol):
 
 
 class Lines:
-    """The lines of one recording."""
+    """The lines of one recording.  It does not know the recorder: they would need the collector to go."""
 
-    def __init__(self, recorder: Recorder, watchers: Watchers) -> None:
-        self._recorder = recorder
+    def __init__(self, describer: Describer, watchers: Watchers) -> None:
+        self._describer = describer
         self._watchers = watchers
 
-    def of(self, site: Site, code: CodeType | None) -> LinesOf | FollowedOf | None:
+    def of(self, site: Site, code: CodeType | None, recorder: Recorder) -> LinesOf | FollowedOf | None:
         """Those of the calls at a site, whose function has this code; None if nobody wants them."""
-        lines, follows = self._of(site, code), self._watchers.identities
-        return lines if follows is None else FollowedOf(self._recorder, follows, site, lines)
+        lines, follows = self._of(site, code, recorder), self._watchers.identities
+        return lines if follows is None else FollowedOf(recorder, follows, site, lines)
 
-    def _of(self, site: Site, code: CodeType | None) -> LinesOf | None:
+    def _of(self, site: Site, code: CodeType | None, recorder: Recorder) -> LinesOf | None:
         try:
             watched = self._watchers.watched(site, code)
         except Exception as error:
-            self._recorder.fault("lines", error)
+            recorder.fault("lines", error)
             return None
-        return None if watched is None else LinesOf(self._recorder, self._watchers, watched)
+        return None if watched is None else LinesOf(recorder, self._watchers, watched)
 
     def told(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Facts as a reader gets them."""
@@ -92,7 +93,7 @@ class Lines:
         self._watchers.close()
 
     def _spec(self, number: int) -> Any:
-        form, sizes = self._recorder.describer.came(number)
+        form, sizes = self._describer.came(number)
         return form.fill(sizes)
 
 

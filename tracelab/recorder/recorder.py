@@ -16,10 +16,10 @@ from collections.abc import Callable
 from itertools import count
 from time import perf_counter_ns
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..describe import Describer, Table, class_name
-from ..events import FACT, FORKED, SWITCHED_OFF, Lane, Recording, Site, Visit, raised, returned
+from ..events import FACT, Lane, Recording, Site, Visit, raised, returned
 from ..packing import Packer
 from ..values import inert
 from . import active, stacks
@@ -27,8 +27,12 @@ from .callees import Callees
 from .came import came, settle
 from .known import Known, Writer
 from .lines import Lines, Watchers
+from .remarks import remarks
 from .tally import Tally
 from .target import Facts, Locator, Target
+
+if TYPE_CHECKING:
+    from .chains import Chains
 
 log = logging.getLogger("tracelab")
 
@@ -61,6 +65,7 @@ class Recorder:
         summary: bool = False,
         shapes: bool = True,
         watchers: Watchers | None = None,
+        chains: Chains | None = None,
     ) -> None:
         self.locator = locator
         self.describer = describer
@@ -68,20 +73,17 @@ class Recorder:
         self.errors: Table[str] = Table()
         self.facts: Table[dict[str, Any]] = Table()
         self.faults: dict[str, int] = {}
-        self.forked = False  # this is the copy that a child of a fork has, and what it has seen ends there
-        self.is_off = False
+        self.is_off = self.forked = False  # forked: the copy of a child, and what it has seen ends there
         self.started = perf_counter_ns()
         self._depth = sys.maxsize if depth is None else depth
         self.kept = count().__next__
-        self.pause = min(limit, PORTION)
-        self._limit = limit
-        self._summary = summary
-        self._shapes = shapes
-        self.lines = None if watchers is None else Lines(self, watchers)
+        self.pause, self._limit = min(limit, PORTION), limit
+        self._summary, self._shapes = summary, shapes
+        self.lines = None if watchers is None else Lines(describer, watchers)
+        self.chains = chains
         self._full = False
         self._dropped = Tally()
-        self.compiled = Tally()
-        """Compiled regions that were entered outside of every recorded call."""
+        self.compiled = Tally()  # regions that were entered outside of every recorded call
         self._writers: list[Writer] = []
         self.local: Any = stacks.told_apart(threading.local())
 
@@ -91,6 +93,8 @@ class Recorder:
         self, target: Target, it: Any, args: tuple[Any, ...], kwargs: dict[str, Any], caller: FrameType | None
     ) -> tuple[Writer, Known] | None:
         """Note that a call begins; None if it is not recorded."""
+        if target.in_chains and self.chains is None:
+            return None
         try:
             writer: Writer = self.local.writer
         except AttributeError:
@@ -117,6 +121,8 @@ class Recorder:
         if signature is None:
             signature = self.describer.usual_call(known.takes, args, kwargs)
         writer.rows += (visit, signature, perf_counter_ns())
+        if self.chains is not None:
+            self.chains.note(self, writer, known, caller)
         if target.tells is not None:
             self.tell(target, writer, target.tells.before, it, args, kwargs)
         return writer, known
@@ -127,7 +133,7 @@ class Recorder:
         It was seen to be alone in `recorders`.  What is learnt here is right for as long as they are the
         active ones: another trace may begin on another thread before this is done.
         """
-        if not self.locator.everything or self._depth != sys.maxsize or self._full:
+        if not self.locator.everything or self._depth != sys.maxsize or self._full or self.chains:
             return None
         return self.callees.warm(target, it, self, recorders)
 
@@ -290,11 +296,5 @@ class Recorder:
             dropped=self._dropped.read(),
             faults=dict(self.faults),
             started=self.started,
-            meta={**meta, **self._remarks()},
+            meta={**meta, **remarks(self)},
         )
-
-    def _remarks(self) -> dict[str, Any]:
-        """What stands in the meta of a recording that ended before its block did, or lost lines."""
-        marks = {FORKED: self.forked, SWITCHED_OFF: self.is_off}
-        lost = {} if self.lines is None else self.lines.remarks()
-        return {**{word: True for word, is_true in marks.items() if is_true}, **lost}

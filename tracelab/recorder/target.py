@@ -57,6 +57,7 @@ class Target:
     `stands_in`: dynamo takes the wrapper for the original.  Of a method that it is given bound to an object
     which is no module it would lose the object, so there it has to leave the wrapper alone.
     `book`: what the only active recorder knows of each object, for the hot path; see `Known.among`.
+    `in_chains`: only recorders that keep the way to calls record its own.
     `impl`: the `Module._call_impl` behind it, if it is torch's own `Module.__call__`, see `torch_call`.
     `general`: what is called where the hot path does not do, see `wrapper`.
     `wrapper`: what stands there now.  `retired`: the patch was taken out; where the wrapper still stands, it
@@ -73,6 +74,7 @@ class Target:
     tells: Tells | None = None
     through: tuple[str, ...] = ()
     stands_in: bool = True
+    in_chains: bool = False
     impl: Any = None
     general: Any = None
     wrapper: Any = None

@@ -2,7 +2,8 @@
 
     tree      the folded call tree
     steps     the table of generation steps
-    source    the lines of a function that ran; `sourcefolds` which are shown, `sourcenotes` what they say
+    source    the lines of a function that ran; `sourcefolds` which are shown, `sourcenotes` what is said of
+              each, `sheet` where that stands
     why       the lines that led to one call, its MRO, its arguments
     picture   the tree as an SVG for a page
 

@@ -3,8 +3,9 @@
     DataCollatorWithPadding.__call__  3 rows of 4–8, 33 % padding
     default_data_collator  column labels: ragged in rows 1, 2  ✗ ValueError
     Dataset.map  25 → 25 rows in 3 batches, + input_ids, − text
-    BertForSequenceClassification.from_pretrained  bfloat16, eager, newly initialised: classifier.bias, …
+    BertForSequenceClassification.from_pretrained  bfloat16, eager, newly initialised: classifier
     classifier Linear  newly initialised
+    cross_entropy  label out of range  ✗ IndexError
 
 Facts may come from a file of a stranger: what is not of the kind that is expected is left out.
 """
@@ -29,16 +30,18 @@ def trouble(facts: Facts) -> str:
         return "no rows"
     if problem == "length" and isinstance(facts.get("column_rows"), tuple):
         return clean("columns of different lengths: " + ", ".join(map(_pair, facts["column_rows"])))
+    if facts.get("wrong"):
+        return "label out of range"
+    if facts.get("labels") and facts.get("ignored") == facts["labels"]:
+        return "every label is ignored"
     if facts.get("mask") is False:
         return "padded without an attention_mask"
     if isinstance(problem, str) and "column" in facts:
         places = facts.get("dataset_rows") or facts.get("rows_at_fault")
-        where = "rows of the dataset" if facts.get("dataset_rows") else "rows"
-        return clean(f"column {facts['column']}: {problem} in {where} {_names(places)}")
-    fresh = facts.get("newly_initialised")
-    if fresh:
-        return "newly initialised" + (f": {_names(fresh)}" if "weights" in facts else "")
-    return ""
+        row = "row" if len(places or ()) == 1 else "rows"
+        of = " of the dataset" if facts.get("dataset_rows") else ""
+        return clean(f"column {facts['column']}: {problem} in {row} {_names(places)}{of}")
+    return _fresh(facts.get("newly_initialised", ()), "weights" in facts)
 
 
 def words(facts: Facts) -> tuple[str, ...]:
@@ -49,6 +52,14 @@ def words(facts: Facts) -> tuple[str, ...]:
     return ()
 
 
+def _fresh(weights: tuple[str, ...], of_load: bool) -> str:
+    """A load names the modules; a module has weights of its own; what found them out says nothing."""
+    if of_load and weights:
+        modules = dict.fromkeys(name.rpartition(".")[0] or name for name in weights)
+        return clean(f"newly initialised: {_names(modules)}")
+    return "newly initialised" if weights and not any("." in name for name in weights) else ""
+
+
 def _batch(facts: Facts) -> list[str]:
     lengths, share = facts.get("lengths"), facts["padding_share"]
     if not isinstance(share, float) or not isinstance(lengths, tuple) or not lengths:
@@ -56,7 +67,8 @@ def _batch(facts: Facts) -> list[str]:
     span = str(min(lengths)) if min(lengths) == max(lengths) else f"{min(lengths)}–{max(lengths)}"
     found = [f"{facts.get('rows')} rows of {span}, {share:.0%} padding".replace("%", " %")]
     if facts.get("labels_padded"):
-        found.append(f"{facts['labels_padded']} labels padded")
+        one = facts["labels_padded"] == 1
+        found.append(f"{facts['labels_padded']} label{'' if one else 's'} padded")
     if "labels_masked" in facts:
         found.append(f"{facts['labels_masked']} masked")
     return found

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from ..analyses.loops import passes
 from ..analyses.outline import Outline
 from ..calls import OPEN, Columns, Trace
-from ..events import FORKED, SWITCHED_OFF, UNKNOWN
+from ..events import FORKED, LINES_LOST, SWITCHED_OFF, UNKNOWN
 from .amounts import many as many
 from .clean import clean
 from .layout import Page, Row
@@ -45,6 +45,7 @@ def header(trace: Trace, page: Page) -> Iterator[Row]:
     yield page.words(" · ".join(facts), "header")
     yield from _missing(trace, page)
     yield from _opaque(trace, page)
+    yield from _lines_lost(trace, page)
 
 
 def _opaque(trace: Trace, page: Page) -> Iterator[Row]:
@@ -57,6 +58,16 @@ def _opaque(trace: Trace, page: Page) -> Iterator[Row]:
     if facts:
         words = f"compiled code unseen {', '.join(facts)} · see_through_compile=True"
         yield page.words(words, "warning")
+
+
+def _lines_lost(trace: Trace, page: Page) -> Iterator[Row]:
+    """Who took the place of the tracer that sees lines."""
+    lost = trace.meta.get(LINES_LOST)
+    if not isinstance(lost, dict):
+        return
+    told = [f"{many(count, 'call')}, {clean(str(who))}" for who, count in lost.items() if type(count) is int]
+    if told:
+        yield page.words(f"lines unseen, tracer replaced: {'; '.join(told)}", "warning")
 
 
 def _missing(trace: Trace, page: Page) -> Iterator[Row]:
@@ -90,6 +101,9 @@ def footer(outline: Outline, hidden: int, lines: int, page: Page) -> Iterator[Ro
         facts += _hints(outline, hidden)
     if facts:
         yield page.words(" · ".join(facts), "note")
+    unseen = 0 if outline.reached is None else outline.reached.hidden
+    if unseen:
+        yield page.words(f"{many(unseen, 'frame')} between calls only hand on: --chain-all", "note")
 
 
 def _hints(outline: Outline, hidden: int) -> Iterator[str]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from ..analyses.batches import batch_text
 from ..analyses.folding import numbered
-from ..analyses.heads import is_head, is_last
+from ..analyses.heads import applied, is_head, is_last
 from ..analyses.lines import CALL, HELPERS, LEAVES, MORE, REPEAT, STACK, STEP, UNSEEN, Line
 from ..analyses.loading import is_random
 from ..analyses.outline import Outline
@@ -28,6 +28,7 @@ from ..calls import Call, Trace
 from ..events import UNKNOWN
 from .clean import clean
 from .parts import Part
+from .registered import registered
 from .sayings import of_data, of_encoding
 
 _HELPERS_NAMED = 3
@@ -75,7 +76,8 @@ def _call_label(outline: Outline, line: Line) -> Label:
     said = of_encoding(outline, line)
     parts += said
     parts += _unusual(outline, line.rows[0]) + of_data(outline, line)
-    parts += _head_note(outline.trace, call) + _random_note(outline.trace, line, call)
+    parts += registered(call) + _head_note(outline.trace, call) + _random_note(outline.trace, line, call)
+    parts += _applied_note(call)
     if call.gap is not None:
         parts.append(Part(f"  ({clean(call.gap)} not called through __call__)", "warning", rank=1))
     if call.status == "error" and call.error != ENOUGH and not call.facts.get("exhausted"):
@@ -163,6 +165,14 @@ def _head_note(trace: Trace, call: Call) -> list[Part]:
         return []
     more = [Part(": logits, not probabilities", "note", rank=4)] if is_last(trace, call) else []
     return [Part("  head", "note", rank=2), *more]
+
+
+def _applied_note(call: Call) -> list[Part]:
+    """What a pipeline makes of logits: the calls below it do not show all of it."""
+    if call.function != "postprocess" or call.path is not None:
+        return []
+    does = [word for word in applied(call) if word and word != "none"]
+    return [Part(clean(f"  {', then '.join(does)}"), "note", rank=2)] if does else []
 
 
 def _random_note(trace: Trace, line: Line, call: Call) -> list[Part]:

@@ -157,3 +157,11 @@ def guides(lasts: Sequence[bool], depth: int) -> str:
     if depth > DEEPEST:
         return f"│ │ … level {depth + 1}: "
     return "".join("  " if last else "│ " for last in lasts[1:depth]) + ("└ " if lasts[depth] else "├ ")
+
+
+def guides_below(lasts: Sequence[bool], depth: int, open: bool) -> str:
+    """The same for a second line of words; `open`: lines below it follow."""
+    if depth > DEEPEST:
+        return "│ │ …   "
+    bars = "".join("  " if last else "│ " for last in lasts[1 : depth + 1])
+    return f"{bars}{'│ ' if open else '  '}"

@@ -28,6 +28,8 @@ def svg(
     fold: bool = True,
     ascii: bool | None = None,
     filter: str | None = None,
+    chain: bool = False,
+    noise: bool = False,
 ) -> str:
     """The tree in `width` columns (80); the other options are those of `tree.show`."""
     width = width or DEFAULT_WIDTH
@@ -39,6 +41,6 @@ def svg(
         color_system="standard",
         highlight=False,
     )
-    for row in tree(trace, Page(width, bool(ascii)), depth, fold, filter):
+    for row in tree(trace, Page(width, bool(ascii)), depth, fold, filter, chain=chain, noise=noise):
         console.print(styled(row), soft_wrap=True)
     return _FONTS.sub("", console.export_svg(title=clean(title)))

@@ -115,7 +115,10 @@ def _ends(listing: Listing, lines: Sequence[SourceLine]) -> Iterator[Note]:
     """What was returned, or the exception that left the function at this line."""
     ends = [column.returned if column.last == lines[0].number else None for column in listing.columns]
     if any(spec is not None for spec in ends):
-        values = [NOT_REACHED if spec is None else clean(str(spec)) for spec in ends]
+        values = [
+            clean(str(spec)) if spec is not None else UNKNOWN if column.ended == "open" else NOT_REACHED
+            for spec, column in zip(ends, listing.columns, strict=True)
+        ]
         yield Note("returned ", _beside(values), "shape")
     left = [
         f"✗ {clean(column.calls[0].error or 'left by an exception')}"

@@ -23,6 +23,7 @@ from typing import IO
 from ..analyses.budget import Shown, all_lines, best_lines
 from ..analyses.lines import HELPERS
 from ..analyses.outline import Outline
+from ..analyses.reached import Reached
 from ..analyses.selection import matching
 from ..calls import Trace, quiet
 from ..errors import TracelabError
@@ -30,8 +31,9 @@ from .glyphs import can_write
 from .guest import Console, ConsoleOptions, RenderResult
 from .headline import empty, footer, header
 from .labels import label
-from .layout import DEFAULT_WIDTH, WIDE, Page, Row, guides
+from .layout import DEFAULT_WIDTH, WIDE, Page, Row, guides, guides_below
 from .screen import Screen, plain, styled
+from .via import via
 
 MAX_LINES = 40
 
@@ -46,16 +48,18 @@ def show(
     filter: str | None = None,
     file: IO[str] | None = None,
     max_lines: int | None = MAX_LINES,
+    chain: bool = False,
+    noise: bool = False,
 ) -> None:
     """Print the tree.
 
     `filter`: only calls that match (`Owner.function` or a path, with `*`), and those above them.
     `file`: where to (standard output).  `ascii`: None asks the encoding of the file.  `max_lines`: None
-    for no limit; with `depth` or `fold=False` there is none.
+    for no limit; with `depth` or `fold=False` there is none.  `chain`, `noise`: see `Trace.print`.
     """
     screen = Screen(file, width, ascii)
     page = replace(screen.page, sources=not fold or (screen.page.width or 0) >= WIDE)
-    screen.write(tree(trace, page, depth, fold, filter, max_lines))
+    screen.write(tree(trace, page, depth, fold, filter, max_lines, chain=chain, noise=noise))
 
 
 def text(trace: Trace) -> str:
@@ -94,6 +98,9 @@ def tree(
     fold: bool = True,
     filter: str | None = None,
     max_lines: int | None = MAX_LINES,
+    *,
+    chain: bool = False,
+    noise: bool = False,
 ) -> Iterator[Row]:
     """The finished lines of the tree."""
     if depth is not None and depth < 1:
@@ -103,17 +110,28 @@ def tree(
     if not len(trace.columns):
         yield from empty(trace, page)
         return
-    outline = Outline(trace, fold, None if filter is None else matching(trace, filter))
+    reached = _reached(trace, noise) if chain or noise else None
+    outline = Outline(trace, fold, None if filter is None else matching(trace, filter), reached)
     if depth is not None or not fold or max_lines is None:
         yield from header(trace, page)
         yield from _drawn(outline, all_lines(outline, depth), page)
         return
     with quiet():
-        # Around the tree stand a header of one to three lines and a footer.
+        # Around the tree stand a header of one to three lines and a footer, with chains of two.
         above = list(header(trace, page))
-        room = max_lines - len(above) - 1
+        room = max_lines - len(above) - (1 if reached is None else 2)
         rows = [*above, *_drawn(outline, best_lines(outline, max(room, 3)), page)]
     yield from rows
+
+
+def _reached(trace: Trace, noise: bool) -> Reached:
+    """How the calls were reached; an error if nobody has kept that."""
+    found = Reached(trace.columns, noise)
+    if not found.known:
+        raise TracelabError(
+            "this trace has no call chains: record it with trace(chain=True) or tracelab run --chain"
+        )
+    return found
 
 
 def _drawn(outline: Outline, shown: Iterator[Shown], page: Page) -> Iterator[Row]:
@@ -127,4 +145,7 @@ def _drawn(outline: Outline, shown: Iterator[Shown], page: Page) -> Iterator[Row
         if not one.open and one.line.kind != HELPERS:
             hidden += outline.all_hidden(one.line)
         yield page.place(guides(lasts, one.depth), label(outline, one.line, one.open))
+        words = via(outline, one.line)
+        if words is not None:
+            yield page.place(guides_below(lasts, one.depth, one.open), words)
     yield from footer(outline, hidden, lines, page)

@@ -123,6 +123,8 @@ def _role(why: Why, at: int) -> str:
         return "ran" if is_it else "gave it; what ran is another"
     if why.ran is None:
         return "ran, by way of that one" if is_it else "not asked"
+    if is_it:  # a wrapper was put on a class that inherits it
+        return "the same function"
     return "overridden" if at > why.ran else "overrides it"
 
 

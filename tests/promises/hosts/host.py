@@ -20,8 +20,10 @@ MODES: dict[str, dict[str, Any]] = {
     "no shapes": {"shapes": False},
     "depth": {"depth": 2},
     "limit": {"limit": 3},
+    "chain": {"chain": True},
     "roots": {},
     "file": {"values": True},
+    "source": {"source": "*"},
     "nested": {},
 }
 """Every mode of a trace."""

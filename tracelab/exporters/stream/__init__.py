@@ -5,7 +5,7 @@ One JSON object a line, ASCII.  A line says what is new; nothing that was writte
     {"format": "tracelab-stream", "version": 1}
     {"meta": {...}}                                      replaces what was said before
     {"sources": {"a.py": "0123456789abcdef"}}            the same
-    {"lineages": [[0, {...}]], "sites": [[0, {...}]], "places": [[0, ["a.py", 5]]],
+    {"texts": [[0, "Linear"]], "lineages": [[0, {...}]], "sites": [[0, {...}]], "places": [[0, ["a.py", 5]]],
      "visits": [[0, [0, 0, 0]]], "facts": [[0, {...}]], "threads": [[0, "MainThread"]]}
                                                          rows by number; a later one replaces
     {"forms": [...], "meanings": [...], "templates": [...]}     further rows, see `packed`

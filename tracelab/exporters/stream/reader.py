@@ -27,7 +27,7 @@ T = TypeVar("T")
 UNFINISHED = "unfinished"
 """Stands in the meta of a trace whose recording has no end."""
 
-_TABLES = ("lineages", "sites", "places", "visits", "facts", "threads")
+_TABLES = ("texts", "lineages", "sites", "places", "visits", "facts", "threads")
 _GROWING = ("forms", "meanings", "templates")
 
 
@@ -163,10 +163,13 @@ def _take_events(told: Told, document: dict[str, Any], line: int) -> None:
 
 
 def _columns(told: Told) -> Columns:
-    known = _table(told, "lineages", lineages.decode)
+    texts = _table(told, "texts", text)
+    known = _table(told, "lineages", lambda row: lineages.decode_row(row, texts))
+    with at("sources"):
+        sources = lineages.decode_sources(told.sources)
     columns = Columns(
         lineages=known,
-        sources=lineages.decode_sources(told.sources),
+        sources=sources,
         sites=_table(told, "sites", lambda site: tables.decode_site(site, len(known))),
         places=_table(told, "places", tables.decode_place),
         threads=_table(told, "threads", text),

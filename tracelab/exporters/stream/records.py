@@ -35,11 +35,13 @@ class Records:
 
     def __init__(self) -> None:
         self._ledger = Ledger()
-        self._rows: dict[str, list[Any]] = {name: [] for name in _ROWS}
         self._lanes: list[Progress] = []
         self._times: dict[int, Times] = {}
         self._meta: dict[str, Any] | None = None
         self._sources: dict[str, str] = {}
+        self._texts = lineages.Texts()
+        self._encoders = {"lineages": self._texts.encode, **_ROWS}
+        self._rows: dict[str, list[Any]] = {name: [] for name in self._encoders}
 
     def since(self, seen: Recording, now: int) -> list[str]:
         """What is new in a snapshot; the lanes must not be settled."""
@@ -61,7 +63,7 @@ class Records:
         """The rows that the lanes refer to; to be asked after the lanes."""
         threads = [lane.thread for lane in seen.lanes]
         new = {}
-        for name, encode in _ROWS.items():
+        for name, encode in self._encoders.items():
             rows = threads if name == "threads" else getattr(seen, name)
             known = self._rows[name]
             fresh = [
@@ -72,6 +74,9 @@ class Records:
             if fresh:
                 new[name] = fresh
                 self._rows[name] = list(rows)
+        texts = self._texts.take()
+        if texts:
+            new["texts"] = texts
         if new:
             yield new
         grown = self._ledger.take()
@@ -119,7 +124,6 @@ def line_of(record: dict[str, Any]) -> str:
 
 
 _ROWS: dict[str, Callable[[Any], Any]] = {
-    "lineages": lineages.encode,
     "sites": tables.encode_site,
     "places": list,
     "visits": list,
