@@ -124,6 +124,17 @@ def test_a_script_is_followed(tmp_path: File, capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr().out.splitlines()[0] == "layer → exp"
 
 
+def test_a_script_without_source_is_refused_in_one_line(
+    tmp_path: File, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "script.py").write_text("print(1)")
+    for options in (["--follow"], ["--source", ""]):
+        assert main(["run", *options, str(tmp_path / "script.py")]) == 2
+        told = capsys.readouterr()
+        assert (told.out, told.err.count("\n")) == ("", 1)
+        assert told.err.startswith("tracelab: ")
+
+
 def test_a_file_is_read_where_torch_is_not(file: str) -> None:
     code = (
         "import sys; sys.modules['torch'] = None; import tracelab\n"

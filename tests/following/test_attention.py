@@ -106,6 +106,23 @@ def test_weights_of_eager_attention_are_a_way_of_their_own() -> None:
     assert branch.hops[-1].what == RETURN
 
 
+def test_functions_of_registries_have_the_name_of_what_ran() -> None:
+    for name, source, path, before, after in (
+        ("llama", "LlamaAttention.forward", "*.0.self_attn.q_proj", ["apply_rotary_pos_emb"], "o_proj"),
+        ("mixtral", "MixtralAttention.forward", "*.1.self_attn.q_proj", ["apply_rotary_pos_emb"], "o_proj"),
+        ("clip", "CLIPAttention.forward", "text_model.*.0.self_attn.q_proj", [], "out_proj"),
+    ):
+        words = traced(name, source, chain=True).follow(path).words[1:]
+        attention = ["sdpa_attention_forward", "reshape", "contiguous"]
+        assert list(words) == ["view", "transpose", *before, *attention, after]
+
+
+def test_of_several_outputs_the_first_that_is_used() -> None:
+    # The router of Mixtral gives logits, weights and the chosen experts; the logits are called `_`.
+    found = traced("mixtral", "MixtralSparseMoeBlock.forward").follow("*.layers.0.mlp.gate")
+    assert found.words[:2] == ("gate[1]", "experts")
+
+
 def test_through_a_whole_model() -> None:
     found = traced("llama", "Llama*.forward").follow("model.layers.1.self_attn.o_proj")
     # Out of attention, over the residual, norm, feed forward, its residual, the last norm and the head.

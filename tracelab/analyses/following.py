@@ -15,7 +15,7 @@ from ..errors import TracelabError
 from ..events import UNKNOWN
 from ..query import unknown
 from ..values import inert
-from .move import GIVEN, LINE
+from .move import GIVEN, LINE, RETURN
 from .moves import Moves, moves
 from .selection import rows_matching
 from .ways import Ways, label
@@ -66,7 +66,7 @@ def _start(book: Moves, row: int, name: str | None) -> Start | None:
     """Where to begin: after the call, or after the name was bound first."""
     outputs = book.outputs(row)
     if name is None:
-        return Start(outputs[0][1], book.ends[row], label(book, row)) if outputs else None
+        return _output(book, row) if outputs else None
     for at in range(book.begins[row], book.ends[row]):
         move = book.all[at]
         if (
@@ -79,6 +79,16 @@ def _start(book: Moves, row: int, name: str | None) -> Start | None:
         if name in (place, place[1:-1]):
             return Start(number, book.ends[row], f"{label(book, row)}{place}")
     return None
+
+
+def _output(book: Moves, row: int) -> Start:
+    """What a call gave back; of several tensors the first of which something was made later."""
+    outputs, at = book.outputs(row), book.ends[row]
+    for place, number in outputs:
+        after = [book.all[one] for one in book.by_source.get(number, ()) if one >= at]
+        if len(outputs) > 1 and any(move.target != number or move.kind == RETURN for move in after):
+            return Start(number, at, f"{label(book, row)}{place}")
+    return Start(outputs[0][1], at, label(book, row))
 
 
 def _nothing(book: Moves, row: int, name: str | None) -> str:

@@ -8,6 +8,7 @@ that can mean it.  One that a helper made, whose lines are not known, comes once
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -105,4 +106,5 @@ class _Finder:
         function: ast.expr = words.func
         while isinstance(function, (ast.Attribute, ast.Subscript)):
             function = function.value
-        return isinstance(function, ast.Name) and function.id not in self._tensors
+        name = function.id if isinstance(function, ast.Name) else None
+        return name is not None and name not in self._tensors and not hasattr(builtins, name)

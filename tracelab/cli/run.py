@@ -24,6 +24,7 @@ from .stops import Stops
 if TYPE_CHECKING:
     from ..calls import Trace
     from ..script import Program
+    from ..session import Session
 
 RECORDING = ("values", "stats", "limit", "source", "follow", "see_through_compile")
 """The options that are those of `trace()`; the others say how the tree is shown."""
@@ -83,6 +84,7 @@ def run(
     standard input.  The options of tracelab stand before it; all that follows belongs to the script.
     """
     from ..script import find
+    from ..session import trace
 
     check_output(output)
     program = find(script, list(arguments), module=module)
@@ -90,17 +92,17 @@ def run(
     recording["chain"] = options["chain"] or options["noise"]
     stops = Stops(breaks, when, post_mortem)
     target = output if output in (None, "-") else os.path.abspath(output)  # noqa: PTH100 (a text stays one)
-    return lambda: _trace(program, recording, stops, None if quiet else options, target)
+    session = trace(**recording)  # refused here, in one line, where an option is not possible
+    return lambda: _trace(program, session, stops, None if quiet else options, target)
 
 
 def _trace(
-    program: Program, recording: dict[str, Any], stops: Stops, view: dict[str, Any] | None, output: str | None
+    program: Program, session: Session, stops: Stops, view: dict[str, Any] | None, output: str | None
 ) -> int:
     from ..script import conclude, leave, run
-    from ..session import trace
 
     process, stderr = os.getpid(), sys.stderr
-    with stops, trace(**recording) as recorded:
+    with stops, session as recorded:
         ended = run(program)
     if isinstance(ended, ScriptError) and ended.__traceback__ is None:
         return refuse(str(ended), code=1)  # ours, not one that the script raised
