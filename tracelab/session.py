@@ -184,8 +184,7 @@ def trace(
     source: of which callees the lines are kept, with the names that each line bound: patterns of
         `Owner.function`, of paths or of files, with `@first` for the first call of each, or a hunter
         predicate.  See `trace.source`.
-    follow: tell the tensors apart that the calls of `source` and all calls in them meet, so that
-        `trace.follow` can say where one went.  They are known by weak references and never kept alive.
+    follow: in the calls of `source` tell tensors apart, for `trace.follow`; none is kept alive by it.
     chain: keep the functions between each call and the one above it, see `Call.chain`; functions of the
         library's registries (attention, experts, masks) become calls of their own.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
