@@ -13,6 +13,7 @@ from tracelab.describe import best, last_ids, layers_of_cache, true_rows
 from tracelab.describe.contents import MAX_ROWS
 
 from ..attacks.zoo import HOSTILE, make_tensor
+from .described import described
 
 FLAGS = torch.tensor([True, False, True])
 
@@ -119,3 +120,12 @@ def test_layers_of_caches() -> None:
 @pytest.mark.filterwarnings("ignore:Sparse invariant checks")
 def test_layouts_that_have_no_highest_element() -> None:
     assert best(torch.sparse_coo_tensor((2, 3)), 1) is None
+
+
+def test_the_numbers_of_a_size_are_kept_and_of_a_tuple_are_not() -> None:
+    size = torch.ones(2, 3).shape
+    assert str(described(size)) == "Size(2, 3)"
+    assert described(size)[1].value == 3
+    assert str(described((2, 3))) == "tuple(int, int)"
+    assert str(described(torch.Size([]))) == "Size()"
+    assert str(described({"shape": torch.ones(7).shape})) == "dict{shape: Size(7)}"

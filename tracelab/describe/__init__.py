@@ -1,6 +1,7 @@
 """Live value to spec: never raises, never keeps the value, runs no code of the value's class.
 
     reflection   reading classes and instances past whatever they define
+    sizes        a shape on its own, `torch.Size`
     table        interned rows
     tensors      tensors and arrays
     subclasses   tensors whose classes want to be asked

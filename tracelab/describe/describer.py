@@ -29,6 +29,7 @@ from .parts import Knife
 from .readers import call_reader, value_reader
 from .rebuilding import Rebuilder
 from .reflection import all_texts, class_name, home, mro_of
+from .sizes import SIZE, size_reader
 from .table import Table
 from .tensors import array_spec, tensor_spec
 
@@ -195,6 +196,8 @@ class Describer:
             return lambda value, depth, left: self._ready(array_spec(value))
         if ("transformers.cache_utils", "Cache") in homes or is_hybrid(homes[0]):
             return self._cache_reader(cls, kind)
+        if homes[0] == SIZE:
+            return size_reader(self.keys, self._ready)
         read = fields_reader(cls)
         if read is not None:
             return self._container_reader(kind, read)
