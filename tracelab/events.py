@@ -48,6 +48,9 @@ SWITCHED_OFF = "switched_off"
 LINES_LOST = "lines_lost"
 """Stands in the meta: how often somebody else took the place of the tracer that sees lines, by name."""
 
+UNFOLLOWED = "unfollowed"
+"""Stands in the meta: how many tensors got no number, because too many had one already."""
+
 UNKNOWN = -1
 """Stands for an id that was not recorded or does not exist."""
 

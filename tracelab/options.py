@@ -31,6 +31,10 @@ def refuse_impossible(options: dict[str, Any], file: str | None) -> None:
         )
     if not options["shapes"] and "source" in options:
         raise SetupError("shapes=False looks at no value, so source= has no use")
+    if options.get("follow") and not options.get("source"):
+        raise SetupError(
+            "follow=True follows tensors through lines; say of which calls: source='LlamaAttention.forward'"
+        )
     if file is not None and not file.lower().endswith(".jsonl"):
         raise SetupError(f"file={file!r} is not possible; a stream goes to a file that ends in .jsonl")
 
@@ -41,7 +45,7 @@ def watching_for(options: dict[str, Any]) -> Watchers | None:
         return None
     from .lines import watching
 
-    return watching(options["source"])
+    return watching(options["source"], bool(options.get("follow")))
 
 
 def chains_for(options: dict[str, Any]) -> Chains | None:

@@ -14,6 +14,14 @@ from .values import Spec
 LINES = "lines"
 """The name of the fact."""
 
+IDENTITIES = "identities"
+"""The fact of a call that says which tensors went in and came out, by number: `inputs` and, of a call that
+returned, `output`, each as pairs of a place and a number.  A place is `hidden`, `pair[0]` or, in an output,
+nothing, `[0]`, `[logits]`; equal numbers are one object."""
+
+MOST_PLACES = 1_000
+"""So many tensors of each side of a call are told."""
+
 
 class Line(NamedTuple):
     """A line that was about to run, and what was bound from then to the next one.
@@ -21,10 +29,13 @@ class Line(NamedTuple):
     Events come as the interpreter gives them: a statement over several lines has several, and comes back to
     its first line for the call and the store.  So a name may be reported early, with its old value; the last
     event of one execution of a statement is right.
+
+    `same`: which tensors these are, by number, for a recording that follows them; see `IDENTITIES`.
     """
 
     number: int
     bound: tuple[tuple[str, Spec], ...] = ()
+    same: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ def trace(
     file: str | os.PathLike[str] | None = None,
     limit: int = 1_000_000,
     source: str | Callable[[Any], Any] | Sequence[str | Callable[[Any], Any]] | None = None,
+    follow: bool = False,
     chain: bool = False,
     see_through_compile: bool = False,
 ) -> Session:
@@ -183,6 +184,8 @@ def trace(
     source: of which callees the lines are kept, with the names that each line bound: patterns of
         `Owner.function`, of paths or of files, with `@first` for the first call of each, or a hunter
         predicate.  See `trace.source`.
+    follow: tell the tensors apart that the calls of `source` and all calls in them meet, so that
+        `trace.follow` can say where one went.  They are known by weak references and never kept alive.
     chain: keep the functions between each call and the one above it, see `Call.chain`; functions of the
         library's registries (attention, experts, masks) become calls of their own.
     see_through_compile: compiled code runs as the plain Python that it was made of, in the whole process, so
@@ -204,6 +207,8 @@ def trace(
         from .lines import choices  # most recordings do without
 
         options["source"] = choices(source)
+    if follow:
+        options["follow"] = True
     target = None if file is None else os.fsdecode(file)
     refuse_impossible(options, target)
     for given in roots:

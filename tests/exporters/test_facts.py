@@ -24,6 +24,7 @@ GOOD: dict[str, Any] = {
     "finished": (0, 2),
     "chosen": ((5, 6), (7, 8)),
     "scores": (((5, 0.5), (6, float("-inf"))),),
+    "identities": {"inputs": (("x", 1), ("pair[0]", 2)), "output": (("", 3),)},
     "cache_layers": ((2, "DynamicLayer", (1, 2, 5, 8), (1, 2, 5, 8), "float32", 4, 5, None),),
 }
 OF_OTHERS: dict[str, Any] = {
@@ -104,6 +105,15 @@ WRONG: list[tuple[str, Any]] = [
     ("mismatched", ((),)),
     ("newly_initialised", "a.bias"),
     ("gradients", (("a.weight", 2),)),
+    ("identities", ()),
+    ("identities", {}),
+    ("identities", {"inputs": (("x", 0),)}),
+    ("identities", {"inputs": (("x", True),)}),
+    ("identities", {"inputs": ((1, 1),)}),
+    ("identities", {"inputs": [("x", 1)]}),
+    ("identities", {"inputs": (), "output": "x"}),
+    ("identities", {"inputs": (), "more": ()}),
+    ("identities", {"inputs": (("x", 1),) * 1_001}),
     ("chain", (("run.py", 3, "main"),)),
     ("chain", (("run.py", "3", "main", ""),)),
     ("chain", (("run.py", 3, "main", "unheard of"),)),

@@ -24,11 +24,13 @@ Condition = bool | None
 class Execution:
     """One execution of a unit: what it bound, and whether the body of the unit ran next (None: not known).
 
+    `same`: for each name that it bound, which tensors are where in it, by number (see `passes.Line`).
     `leaves`: of a `with`, the way out.  `raised`: an exception came out of it.
     """
 
     unit: int
     bound: dict[str, Spec] = field(default_factory=dict)
+    same: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     led: Condition = None
     leaves: bool = False
     raised: bool = False
@@ -80,6 +82,11 @@ def executions(seen: Pass, layout: Layout) -> list[Execution]:
             leaves = unit.kind == WITH and bool(found) and _is_inside(layout, found[-1], unit)
             found.append(Execution(number, leaves=leaves))
         found[-1].bound.update(event.bound)
+        for name, _ in event.bound:
+            held = [
+                (place, one) for place, one in event.same if place == name or place.startswith(f"{name}[")
+            ]
+            found[-1].same[name] = tuple(held)
         before = event
     after: Execution | None = None
     for at in range(len(found) - 1, -1, -1):

@@ -13,6 +13,7 @@ other view of the same row.  Nothing here needs torch: a trace is read where tor
     loss      one loss
     head      the head of one model
     listing   the source of one function, with what was seen of its lines
+    path      where a tensor went
     why       the way to one call
     tokenrow  one row of a batch, token by token
     quiet     making a million calls at once
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .head import Head
     from .listing import Column, Listing, Listings, SourceLine
     from .loss import BY_CALLER, BY_INPUTS, INSIDE, LabelPlace, Loss
+    from .path import Branch, Path, PathHop
     from .tokenrow import Token, TokenBatch, TokenRow
     from .why import Given, Hop, Why
 
@@ -51,6 +53,7 @@ __all__ = [
     "OK",
     "OPEN",
     "STATUSES",
+    "Branch",
     "CacheLayer",
     "Call",
     "Calls",
@@ -70,6 +73,8 @@ __all__ = [
     "Listing",
     "Listings",
     "Loss",
+    "Path",
+    "PathHop",
     "SourceLine",
     "Stage",
     "Step",
@@ -93,6 +98,7 @@ _ROWS = {
     "head": ("Head",),
     "listing": ("Column", "Listing", "Listings", "SourceLine"),
     "loss": ("BY_CALLER", "BY_INPUTS", "INSIDE", "LabelPlace", "Loss"),
+    "path": ("Branch", "Path", "PathHop"),
     "why": ("Given", "Hop", "Why"),
     "tokenrow": ("Token", "TokenBatch", "TokenRow"),
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .head import Head
     from .listing import Listing
     from .loss import Loss
+    from .path import Path
     from .tokenrow import TokenBatch
     from .why import Why
 
@@ -38,6 +39,7 @@ ANSWERS = {
     "heads": "tracelab.analyses.heads:heads",
     "losses": "tracelab.analyses.losses:losses",
     "source": "tracelab.analyses.listing:source",
+    "follow": "tracelab.analyses.following:follow",
     "token_batches": "tracelab.analyses.recordedbatch:token_batches",
     "why": "tracelab.analyses.reasons:why",
     "derived_facts": "tracelab.analyses.derived:derived_facts",
@@ -202,10 +204,7 @@ class Trace:
         return self._ask("generations")  # type: ignore[no-any-return]
 
     def tokens(self, k: int = 3) -> list[Choice]:
-        """What each step chose among which scores, before and after each logits processor.
-
-        k: how many of the highest scores are shown, at most 10.  ValueError unless values were kept.
-        """
+        """What each step chose among its `k` (≤ 10) highest scores; ValueError where no values were kept."""
         return self._ask("tokens", k)  # type: ignore[no-any-return]
 
     def heads(self) -> list[Head]:
@@ -225,11 +224,12 @@ class Trace:
         """
         return self._ask("source", pattern, path=path, step=step)  # type: ignore[no-any-return]
 
-    def token_batches(self) -> list[TokenBatch]:
-        """The batches that went into models (or else came out of collators and tokenizers), token by token.
+    def follow(self, call: Call | int | str, name: str | None = None) -> Path:
+        """Where a tensor went: what `call` gave back, or what its lines called `name`."""
+        return self._ask("follow", call, name)  # type: ignore[no-any-return]
 
-        BatchError where there is none, or where values were not kept.
-        """
+    def token_batches(self) -> list[TokenBatch]:
+        """The batches of models (or else of collators, tokenizers), token by token; else BatchError."""
         return self._ask("token_batches")  # type: ignore[no-any-return]
 
     def why(self, call: Call) -> Why:
@@ -267,10 +267,9 @@ class Trace:
         chain: bool = False,
         noise: bool = False,
     ) -> None:
-        """Show the folded call tree.
+        """Show the folded call tree: `depth` levels, or what fits one screen; fold=False: every call.
 
-        depth: levels shown, None for what fits one screen.  fold=False: every call on its own.
-        width: columns.  chain: the functions between calls, see `Call.chain`; noise: those that hand on too.
+        chain: the functions between calls, see `Call.chain`; noise: those that hand on too.
         """
         self._ask("print", depth=depth, fold=fold, width=width, chain=chain, noise=noise)
 

@@ -3,7 +3,7 @@
     tracelab run [-o FILE] SCRIPT ARGUMENTS...    tracelab show FILE       tracelab demo
     tracelab run [-o FILE] -m MODULE ARGUMENTS... tracelab steps FILE      tracelab batch FILE
     tracelab source FILE CALL                     tracelab loss FILE
-    tracelab why FILE CALL
+    tracelab why FILE CALL                        tracelab follow FILE CALL
 
 `COMMANDS` is the table of contents: a new command is one file in this folder, one row there.  What goes
 wrong on our side is one line on stderr that starts with `tracelab:`, and exit code 2.
@@ -21,12 +21,12 @@ import sys
 import click
 
 from ..errors import TracelabError
-from . import batch, demo, loss, run, show, source, steps, why
+from . import batch, demo, follow, loss, run, show, source, steps, why
 from .refusal import refuse
 
 COMMANDS = (
     *(run.run, show.show, steps.steps, source.source, batch.batch),
-    *(loss.loss, why.why, demo.demo),
+    *(loss.loss, why.why, follow.follow, demo.demo),
 )
 """The commands, in the order of `tracelab --help`."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..calls import Trace
     from ..script import Program
 
-RECORDING = ("values", "stats", "limit", "source", "see_through_compile")
+RECORDING = ("values", "stats", "limit", "source", "follow", "see_through_compile")
 """The options that are those of `trace()`; the others say how the tree is shown."""
 
 
@@ -51,6 +51,7 @@ RECORDING = ("values", "stats", "limit", "source", "see_through_compile")
 @click.option(
     "--source", metavar="PATTERN", multiple=True, help="Keep the lines of these calls; see tracelab source."
 )
+@click.option("--follow", is_flag=True, help="For --source: tell tensors apart; see tracelab follow.")
 @click.option(
     "--break",
     "breaks",

@@ -32,6 +32,7 @@ A new kind of value is a new file with a reader, and one branch in `describer`.
 from __future__ import annotations
 
 from .cachelayers import layers_of_cache
+from .containers import Fields, fields_reader, names_of
 from .contents import best, last_ids, true_rows
 from .counts import how_many, is_array, sizes_of
 from .describer import Describer
@@ -56,6 +57,7 @@ from .tensors import dtype_of, shape_of
 
 __all__ = [
     "Describer",
+    "Fields",
     "Habit",
     "Kin",
     "Padding",
@@ -68,6 +70,7 @@ __all__ = [
     "dtype_of",
     "encodings_of",
     "fields_of",
+    "fields_reader",
     "file_name",
     "gradient_of",
     "home",
@@ -81,6 +84,7 @@ __all__ = [
     "lengths_in",
     "mro_of",
     "named",
+    "names_of",
     "never",
     "norm_of",
     "not_kept",

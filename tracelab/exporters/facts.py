@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import links
-from ..passes import LINES, Pass
+from ..passes import IDENTITIES, LINES, MOST_PLACES, Pass
 from . import passes, plain
 from .expect import at, mapping, unexpected
 
@@ -47,6 +47,10 @@ def _share(value: Any) -> bool:
 def _named(value: Any) -> bool:
     """A tuple that begins with a name."""
     return type(value) is tuple and len(value) > 0 and type(value[0]) is str
+
+
+def _positive(value: Any) -> bool:
+    return type(value) is int and value > 0
 
 
 _INT, _TEXT, _FLAG, _FLOAT = _is(int), _is(str), _is(bool), _is(float)
@@ -94,13 +98,33 @@ LOADING: Mapping[str, Form] = {
     "tied": _all(_each(_TEXT, _TEXT)),
 }
 
+_PLACES = _all(_each(_TEXT, _positive))
+
+
+def _identities(value: Any) -> bool:
+    """The tensors that went in and, of a call that returned, those that came out."""
+    if type(value) is not dict or not {"inputs"} <= value.keys() <= {"inputs", "output"}:
+        return False
+    return all(_PLACES(side) and len(side) <= MOST_PLACES for side in value.values())
+
+
+FOLLOWING: Mapping[str, Form] = {IDENTITIES: _identities}
+
 CHAINS: Mapping[str, Form] = {
     links.CHAIN: _all(_each(_TEXT, _INT, _TEXT, lambda role: role in links.ROLES)),
     links.REGISTRY: _TEXT,
     links.FUNCTIONAL: _all(_each(_TEXT, _INT)),
 }
 
-FORMS: Mapping[str, Form] = {**GENERATION, **LOSSES, **TRAINING, **BATCHES, **LOADING, **CHAINS}
+FORMS: Mapping[str, Form] = {
+    **GENERATION,
+    **LOSSES,
+    **TRAINING,
+    **BATCHES,
+    **LOADING,
+    **CHAINS,
+    **FOLLOWING,
+}
 """Facts that are taken apart, by name; each instrument writes them in this form alone."""
 
 

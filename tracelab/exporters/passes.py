@@ -3,8 +3,9 @@
     "lines": {"file": "model.py", "first": 12, "name": "Net.forward", "ended": "return",
               "lines": [[12, [["x", ["tensor", [1, 4], "float32"]]]], [13], [14, [["y", ["scalar", "int"]]]]]}
 
-A line is its number and then, where it bound anything, pairs of a name and a spec.  `cut` is left away where
-it is 0.  Specs stand where they belong, not in a table: a small file could refer to a large one very often.
+A line is its number and then, where it bound anything, pairs of a name and a spec; where tensors were
+followed, then pairs of a place and a number.  `cut` is left away where it is 0.  Specs stand where they
+belong, not in a table: a small file could refer to a large one very often.
 """
 
 from __future__ import annotations
@@ -54,14 +55,22 @@ def decode(value: Any) -> Pass:
 
 def _encode_line(line: Line) -> list[Any]:
     pairs = [[plain.shorten(name), specs.encode(spec, LEVEL)] for name, spec in line.bound]
+    if line.same:
+        return [line.number, pairs, [[plain.shorten(place), number] for place, number in line.same]]
     return [line.number, pairs] if pairs else [line.number]
 
 
 def _line(value: Any) -> Line:
-    number, *bound = items(value, 1, 2)
-    return Line(whole(number), tuple(each(items(bound[0]), _pair)) if bound else ())
+    number, *rest = items(value, 1, 3)
+    bound, same = [*rest, [], []][:2]
+    return Line(whole(number), tuple(each(items(bound), _pair)), tuple(each(items(same), _place)))
 
 
 def _pair(value: Any) -> tuple[str, Spec]:
     name, spec = items(value, 2, 2)
     return text(name), specs.decode(spec)
+
+
+def _place(value: Any) -> tuple[str, int]:
+    place, number = items(value, 2, 2)
+    return text(place), whole(number, 1)

@@ -2,6 +2,7 @@
 
     choice    which callees are asked for, by name, path or file
     stores    which names each line of a function binds, read from its code
+    identities  which tensor is which, by number, while it lives
     watch     one call of such a function: what its lines bound, as a `Pass`
     gate      lets the events of the watched functions in: `sys.settrace` up to Python 3.11 (`tracing`),
               `sys.monitoring` from 3.12 on (`monitoring`)

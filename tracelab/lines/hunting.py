@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+from .identities import Places
 from .watch import Raw, Watch
 
 Predicate = Callable[[Any], Any]
@@ -30,8 +31,9 @@ class Hunt(Watch):
         see: Callable[[Any], int],
         fault: Callable[[str, Exception], None],
         predicate: Predicate,
+        places: Callable[[str, Any], Places] | None = None,
     ) -> None:
-        super().__init__(code, see, fault)
+        super().__init__(code, see, fault, places)
         self._predicate = predicate
         self._found = False
 

@@ -1,7 +1,8 @@
 """Which names each line of a function binds, read once from its code.
 
 Reading the locals after every line and comparing would hold on to values; the code says beforehand which
-names can have changed.
+names can have changed.  A line that deletes a name counts too: up to Python 3.12 the locals that were read
+last hold what they held then, and reading them again lets go of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ Stores = dict[int, tuple[str, ...]]
 
 _VARARGS, _VARKEYWORDS = 0x04, 0x08
 _STORES = ("STORE_FAST", "STORE_DEREF", "STORE_NAME")
+_DELETES = ("DELETE_FAST", "DELETE_DEREF", "DELETE_NAME")
 _LATER = 0x20 | 0x80 | 0x200  # generator, coroutine, asynchronous generator
 
 
@@ -37,6 +39,8 @@ def stores(code: CodeType) -> Stores:
 def _stored(instruction: dis.Instruction) -> Iterator[str]:
     """From 3.13 on one instruction may do two things: STORE_FAST_LOAD_FAST has two names."""
     operation, names = instruction.opname, instruction.argval
+    if operation in _DELETES:
+        yield names
     if operation.startswith(_STORES):
         several = names if type(names) is tuple else (names,)
         kinds = operation.replace("_FAST", "_FAST ").split() if len(several) > 1 else [operation]

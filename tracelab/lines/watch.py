@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
 from typing import Any
 
+from .identities import Places
 from .stores import parameters, stores
 
 MOST = 10_000
 """So many line events of one call are kept; further ones are counted."""
 
 Bound = tuple[tuple[str, int], ...]
-Raw = tuple[CodeType, str, int, tuple[tuple[int, Bound], ...]]
+Seen = tuple[int, Bound] | tuple[int, Bound, Places]
+Raw = tuple[CodeType, str, int, tuple[Seen, ...]]
 """A pass with numbers in place of specs: code, how it ended, how many lines were cut, lines."""
 
 
@@ -33,20 +35,29 @@ class Watch:
         "_frame",
         "_lines",
         "_names",
+        "_places",
         "_see",
         "code",
     )
 
     def __init__(
-        self, code: CodeType, see: Callable[[Any], int], fault: Callable[[str, Exception], None]
+        self,
+        code: CodeType,
+        see: Callable[[Any], int],
+        fault: Callable[[str, Exception], None],
+        places: Callable[[str, Any], Places] | None = None,
     ) -> None:
-        """`see`: the number of the spec of a value.  `fault`: what is told of a fault of ours."""
+        """`see`: the number of the spec of a value.  `fault`: what is told of a fault of ours.
+
+        `places`: which tensors are in a value that has a name, where they are followed.
+        """
         self.code = code
         self._see = see
         self._fault = fault
+        self._places = places
         self._frame = 0
         self._names: Mapping[int, tuple[str, ...]] = stores(code)
-        self._lines: list[tuple[int, Bound]] = []
+        self._lines: list[Seen] = []
         self._bound: tuple[int, tuple[str, ...]] = 0, ()
         self._cut = 0
         self._ended = "open"
@@ -114,10 +125,13 @@ class Watch:
         if not line:
             return
         bound: list[tuple[str, int]] = []
+        same: Places = ()
         if names:
             found = frame.f_locals
-            see = self._see
+            see, places = self._see, self._places
             for name in names:
                 if name in found:  # a line that stores may not have come to it
                     bound.append((name, see(found[name])))
-        self._lines.append((line, tuple(bound)))
+                    if places is not None:
+                        same += places(name, found[name])
+        self._lines.append((line, tuple(bound), same) if same else (line, tuple(bound)))

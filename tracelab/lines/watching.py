@@ -14,6 +14,7 @@ from ..values import Spec
 from .choice import Choice
 from .gate import the_gate
 from .hunting import Hunt, Predicate
+from .identities import Identities
 from .stores import runs_later
 from .watch import Raw, Watch
 
@@ -39,10 +40,14 @@ class Watched:
 
 
 class Watching:
-    """The choices of one recording.  `lost`: how often somebody else took the tracer's place, by name."""
+    """The choices of one recording.  `lost`: how often somebody else took the tracer's place, by name.
 
-    def __init__(self, chosen: tuple[Choice, ...]) -> None:
+    `identities`: the tensors that are followed, where they are.
+    """
+
+    def __init__(self, chosen: tuple[Choice, ...], follow: bool = False) -> None:
         self._chosen = chosen
+        self.identities = Identities() if follow else None
         self._gate = the_gate()
         self.lost: dict[str, int] = {}
 
@@ -63,7 +68,11 @@ class Watching:
         if code is None:
             return None
         predicate = watched.predicate
-        watch = Watch(code, see, fault) if predicate is None else Hunt(code, see, fault, predicate)
+        places = None if self.identities is None else self.identities.places
+        if predicate is None:
+            watch = Watch(code, see, fault, places)
+        else:
+            watch = Hunt(code, see, fault, predicate, places)
         self._gate.open(watch)
         return watch
 
@@ -78,15 +87,20 @@ class Watching:
     def passed(self, raw: Raw, spec: Callable[[int], Spec]) -> Pass:
         """A pass with specs in place of their numbers."""
         code, ended, cut, lines = raw
-        made = [Line(number, tuple([(name, spec(of)) for name, of in bound])) for number, bound in lines]
+        made = [
+            Line(number, tuple([(name, spec(of)) for name, of in bound]), *same)
+            for number, bound, *same in lines
+        ]
         file = file_name(code.co_filename)
         return Pass(file, code.co_firstlineno, code.co_qualname, tuple(made), ended, cut)
 
     def close(self) -> None:
         """The recording is over."""
+        if self.identities is not None:
+            self.identities.forget()
         self._gate.tidy()
 
 
-def watching(chosen: tuple[Choice, ...]) -> Watching | None:
-    """For what was given as `source=`; None if nothing was."""
-    return Watching(chosen) if chosen else None
+def watching(chosen: tuple[Choice, ...], follow: bool = False) -> Watching | None:
+    """For what was given as `source=`; None if nothing was.  `follow`: tell tensors apart."""
+    return Watching(chosen, follow) if chosen else None

@@ -13,6 +13,7 @@
     backward    whether autograd is running
     stacks      one writer for each thread, and for each greenlet
     known       what is remembered of a class, a callee, a thread
+    following   which tensors went into a call and came out, by number
     lines       between the wrapper and whoever watches the lines of a call
     chains      the functions between two calls
     noise       which of them only hand on

@@ -74,7 +74,7 @@ def reporter(
             try:
                 try:
                     writer.depth = depth + 1
-                    watch = lines and lines.begin()
+                    watch = lines and lines.begin(writer, args, kwargs)
                     output = proceed(self, *args, **kwargs)
                 except BaseException as error:
                     writer.depth = depth
@@ -87,7 +87,7 @@ def reporter(
                 finally:
                     writer.depth = depth
                 if lines is not None:
-                    lines.end(watch, writer, failed=False)
+                    lines.end(watch, writer, failed=False, output=output)
                 if target.tells is not None:
                     recorder.tell(target, writer, target.tells.after, self, args, kwargs, output)
                 try:

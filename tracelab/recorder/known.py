@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import CodeType
@@ -12,6 +13,7 @@ from ..events import UNKNOWN, Lane
 
 if TYPE_CHECKING:
     from .chains import Opened
+    from .following import FollowedOf
     from .lines import LinesOf
     from .recorder import Recorder
 
@@ -20,6 +22,9 @@ Caller = tuple[CodeType | None, int, int, int, int]
 
 NOWHERE: Caller = (None, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 """A caller like which no call is."""
+
+OUTSIDE = sys.maxsize
+"""The depth of the outermost watched call, where none is open."""
 
 
 @dataclass(eq=False, slots=True)
@@ -60,7 +65,7 @@ class Known:
     reference: Any = None
     among: tuple[Recorder, ...] = ()
     caller: Caller = NOWHERE
-    lines: LinesOf | None = None
+    lines: LinesOf | FollowedOf | None = None
     code: CodeType | None = None
 
 
@@ -68,10 +73,12 @@ class Known:
 class Writer:
     """The lane of one thread while it is being written, and how many recorded calls are open in it.
 
-    `opened`: what is known of these, where the way to calls is kept.
+    `opened`: what is known of these, where the way to calls is kept.  `inside`: the depth of the outermost
+    watched call, in a recording that follows tensors.
     """
 
     lane: Lane
     rows: list[int]
     depth: int = 0
+    inside: int = OUTSIDE
     opened: Opened | None = None

@@ -11,9 +11,10 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..describe import Describer
-from ..events import FACT, LINES_LOST, Site
+from ..events import FACT, LINES_LOST, UNFOLLOWED, Site
 from ..passes import LINES, Pass
 from ..values import Spec
+from .following import FollowedOf, Follows
 from .known import Writer
 
 if TYPE_CHECKING:
@@ -23,10 +24,16 @@ if TYPE_CHECKING:
 class Watchers(Protocol):
     """Who watches lines: asked once for each callee, and at the beginning and end of its calls.
 
-    `lost`: how often somebody else took the place of the tracer, by name.
+    `lost`: how often somebody else took the place of the tracer, by name.  `identities`: tells tensors apart,
+    where they are followed.
     """
 
     lost: dict[str, int]
+
+    @property
+    def identities(self) -> Follows | None:
+        """None where nothing is followed."""
+        ...
 
     def watched(self, site: Site, code: CodeType | None) -> Any:
         """How calls at `site` are watched; None if they are not."""
@@ -56,8 +63,12 @@ class Lines:
         self._describer = describer
         self._watchers = watchers
 
-    def of(self, site: Site, code: CodeType | None, recorder: Recorder) -> LinesOf | None:
+    def of(self, site: Site, code: CodeType | None, recorder: Recorder) -> LinesOf | FollowedOf | None:
         """Those of the calls at a site, whose function has this code; None if nobody wants them."""
+        lines, follows = self._of(site, code, recorder), self._watchers.identities
+        return lines if follows is None else FollowedOf(recorder, follows, site, lines)
+
+    def _of(self, site: Site, code: CodeType | None, recorder: Recorder) -> LinesOf | None:
         try:
             watched = self._watchers.watched(site, code)
         except Exception as error:
@@ -73,7 +84,9 @@ class Lines:
 
     def remarks(self) -> dict[str, Any]:
         """What a reader has to know of the whole: who took the place of the tracer, and how often."""
-        return {LINES_LOST: dict(self._watchers.lost)} if self._watchers.lost else {}
+        lost, follows = self._watchers.lost, self._watchers.identities
+        cut = 0 if follows is None else follows.cut
+        return {**({LINES_LOST: dict(lost)} if lost else {}), **({UNFOLLOWED: cut} if cut else {})}
 
     def close(self) -> None:
         """The recording is over."""
@@ -94,7 +107,7 @@ class LinesOf:
         self._watchers = watchers
         self._watched = watched
 
-    def begin(self) -> Any:
+    def begin(self, writer: Writer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call begins: what to give back at its end; None if nothing is to be seen of it."""
         recorder = self._recorder
         try:
@@ -102,7 +115,7 @@ class LinesOf:
         except Exception as error:
             recorder.fault("lines", error)
 
-    def end(self, watch: Any, writer: Writer, failed: bool) -> None:
+    def end(self, watch: Any, writer: Writer, failed: bool, output: Any = None) -> None:
         """It has ended; what was seen is kept.  `watch`: what `begin` gave."""
         recorder = self._recorder
         try:

@@ -41,6 +41,7 @@ class Stopping:
         self.condition = condition
         self.trace: Trace | None = None
         self.lost: dict[str, int] = {}
+        self.identities = None  # nothing is followed
         self.met: set[str] = set()
         self._gate = the_gate()
         self._passed = False

@@ -1,0 +1,1 @@
+"""Following tensors: hand-made functions, real attention, files, the command."""
