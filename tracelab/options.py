@@ -14,6 +14,16 @@ EXACT, SUMMARY = "exact", "summary"
 """The values of `times`."""
 
 
+def lines_of(source: object, follow: bool) -> dict[str, Any]:
+    """The options about lines; none where nobody asked for any.  SetupError for what is no pattern."""
+    found: dict[str, Any] = {"follow": True} if follow else {}
+    if source is not None:
+        from .lines import choices  # most recordings do without
+
+        found["source"] = choices(source)
+    return found
+
+
 def refuse_impossible(options: dict[str, Any], file: str | None) -> None:
     """SetupError for the first option that cannot be used."""
     depth, limit, times = options["depth"], options["limit"], options["times"]

@@ -19,7 +19,7 @@ from .calls import Trace
 from .describe import Describer
 from .errors import SetupError
 from .instruments import FAMILIES, FUNCTIONS, Attachment, Sites, followed, path_of_rank
-from .options import EXACT, SUMMARY, chains_for, refuse_impossible, told, watching_for
+from .options import EXACT, SUMMARY, chains_for, lines_of, refuse_impossible, told, watching_for
 from .recorder import Recorder, Watchers, active
 from .running import Running, version
 
@@ -201,13 +201,8 @@ def trace(
         "limit": limit,
         "chain": bool(chain),
         "see_through_compile": bool(see_through_compile),
+        **lines_of(source, follow),
     }
-    if source is not None:
-        from .lines import choices  # most recordings do without
-
-        options["source"] = choices(source)
-    if follow:
-        options["follow"] = True
     target = None if file is None else os.fsdecode(file)
     refuse_impossible(options, target)
     for given in roots:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,43 @@ def test_read_without_torch(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("GenerationMixin.generate ")
     assert "(+1 hidden)" in done.stdout.splitlines()[0]  # no_grad
+
+
+def test_names_of_a_hostile_file_are_inert(tmp_path: Path) -> None:
+    with tracelab.trace(chain=True) as trace:
+        Host(program.method)(torch.ones(2))
+    trace.save(tmp_path / "run.json")
+    text = (tmp_path / "run.json").read_text()
+    assert "Host.helper" in text
+    (tmp_path / "bad.json").write_text(text.replace("Host.helper", r"\u001b]0;x\u0007[red]\n\u202e"))
+    back = tracelab.load(tmp_path / "bad.json")
+    drawn = "\n".join(trace_lines(back)) + str(back.find("Identity.forward")[0].chain())
+    assert "[red]" in drawn
+    assert not {"\x1b", "\x07", "\u202e"} & set(drawn)
+    (tmp_path / "worse.json").write_text(text.replace('"own"', '"king"'))
+    with pytest.raises(tracelab.TraceFileError, match="chain as they are recorded"):
+        tracelab.load(tmp_path / "worse.json")
+
+
+def test_threads_that_run_at_once_do_not_mix_their_chains() -> None:
+
+    ways = [program.plain, program.method, program.generator, program.decorated]
+    ready = threading.Barrier(len(ways))
+
+    def run(host: Host) -> None:
+        ready.wait()
+        for _ in range(100):
+            host(torch.ones(2))
+
+    with tracelab.trace(chain=True) as trace:
+        threads = [threading.Thread(target=run, args=(Host(way),), name=way.__name__) for way in ways]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for way in ways:
+        calls = [call for call in trace.find("Identity.forward") if call.thread == way.__name__]
+        assert len(calls) == 100
+        assert len({str(call.chain()) for call in calls}) == 1
+        first = calls[0].chain().links[0].function
+        assert first == way.__dict__.get("__wrapped__", way).__qualname__

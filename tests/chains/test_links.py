@@ -106,6 +106,19 @@ def test_a_class_that_decorates_is_a_function_with_its_line() -> None:
     assert steps(chain) == [START, called, step(program.held.function, "host.inner")]
 
 
+def test_the_call_of_a_module_s_own_class_hands_on() -> None:
+    class Layer(nn.Identity):
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return super().__call__(*args, **kwargs)
+
+    layer = Layer()
+    with tracelab.trace(chain=True) as trace:
+        Host(lambda host, x: layer(x))(X)
+    chain = trace.find("Layer.forward")[0].chain()
+    assert [link.function.rpartition(".")[2] for link in chain.links] == ["<lambda>"]
+    assert noise(chain) == [("machinery", Layer.__call__.__qualname__)]
+
+
 def test_a_lambda_called_from_c() -> None:
     line = line_of(program.reduced, "functools.reduce")
     assert steps(chain_of(program.reduced)) == [

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..describe import file_name
 from ..events import FACT
-from ..links import AROUND, CHAIN, CHAINS_LOST, CUT, OURS, OWN, Frame
+from ..links import AROUND, CHAIN, CHAINS_LOST, CUT, MACHINERY, OURS, OWN, Frame
 from .noise import role_of
 from .tally import Tally
 from .tracebacks import is_ours
@@ -82,7 +82,8 @@ class Chains:
                 if len(self._numbers) >= MOST:
                     self._lost.tick()
                     return
-                described = _described(frames, code, BETWEEN if depth else FROM_OUTSIDE)
+                most = BETWEEN if depth else FROM_OUTSIDE
+                described = _described(frames, code, known.breed.relays, most)
                 number = recorder.facts.under((CHAIN, described), {CHAIN: described})
                 self._keep(key, number, frames, code)
             writer.rows += (FACT, number, depth)
@@ -135,15 +136,21 @@ def _without_the_last_wrapper(frames: list[FrameType]) -> list[FrameType]:
     return frames[:end]
 
 
-def _described(frames: list[FrameType], above: CodeType | None, most: int) -> tuple[Frame, ...]:
-    """The frames as they are kept, outermost first.  `above`: the code of the enclosing call."""
+def _described(
+    frames: list[FrameType], above: CodeType | None, relays: tuple[CodeType, ...], most: int
+) -> tuple[Frame, ...]:
+    """The frames as they are kept, outermost first.
+
+    `above`: the code of the enclosing call.  `relays`: `__call__`s of the callee's own classes.
+    """
     own = max([at for at, frame in enumerate(frames) if frame.f_code is above], default=len(frames))
     found: list[Frame] = []
     inner = frames[0].f_code.co_filename if frames else ""
     for at, frame in enumerate(frames[:most]):
         code = frame.f_code
         outside = OWN if at == own else OURS if is_ours(code) else AROUND
-        role = role_of(frame, inner) if at < own else outside
+        inside = MACHINERY if at < len(relays) and code in relays else role_of(frame, inner)
+        role = inside if at < own else outside
         found.append((file_name(code.co_filename), frame.f_lineno or 0, code.co_qualname, role))
         inner = code.co_filename
     if len(frames) > most:
