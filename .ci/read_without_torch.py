@@ -15,7 +15,7 @@ def main(path: str) -> None:
     trace = tracelab.load(path)
     print(trace)
     steps = trace.steps()
-    assert [step.phase for step in steps] == ["prefill"] + ["decode"] * (len(steps) - 1), steps
+    assert [step.phase for step in steps] == ["encode", "prefill"] + ["decode"] * (len(steps) - 2), steps
     assert trace.count("WhisperEncoder.forward") == 1
     assert trace.find("WhisperForConditionalGeneration.forward")
     assert not {"torch", "transformers", "numpy"} & set(sys.modules)
