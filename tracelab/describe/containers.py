@@ -53,11 +53,13 @@ def fields_reader(cls: type) -> Callable[[Any], Fields] | None:
 
 def are_names(keys: Iterable[Key]) -> bool:
     """Whether none of these plain keys says more than a name or a small number does."""
-    return all(_is_name(key) for key in keys)
+    return False not in [_is_name(key) for key in keys]  # a generator may lose a Ctrl-C
 
 
 def names_of(keys: Sequence[Key]) -> Sequence[Key]:
     """The keys that are names; the others are replaced by their positions."""
+    if type(keys) is range:  # positions in a list, of which a batch of texts has very many
+        return keys
     return keys if are_names(keys) else [key if _is_name(key) else at for at, key in enumerate(keys)]
 
 
