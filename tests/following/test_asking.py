@@ -37,6 +37,11 @@ def file(trace: Trace, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
+def test_a_name_by_itself_is_followed_where_it_is_met_first(trace: Trace) -> None:
+    """`y` is a name of Inner.forward alone, which is call 2."""
+    assert str(trace.follow("y")) == str(trace.follow(2, "y"))
+
+
 @pytest.mark.parametrize(
     ("ask", "words"),
     [

@@ -32,10 +32,16 @@ class Start(NamedTuple):
 
 
 def follow(trace: Trace, call: Call | int | str, name: str | None = None) -> Path:
-    """The way of a tensor that `call` gave back, or of one that its lines called `name`."""
+    """The way of a tensor that `call` gave back, or of one that its lines called `name`.
+
+    A text that fits no call may be a name itself: then it is followed in the first call that has it.
+    """
     book = moves(trace)
     if not book.followed():
         raise TracelabError(f"no tensors were followed in this trace: {HINT}")
+    if isinstance(call, str) and name is None and not rows_matching(trace, call):
+        row = next((move.row for move in book.all if call == move.name), None)
+        call, name = (call, None) if row is None else (row, call)
     rows = _rows(trace, call)
     there = [row for row in rows if book.is_followed(row)]
     if not there:

@@ -225,7 +225,7 @@ class Trace:
         return self._ask("source", pattern, path=path, step=step)  # type: ignore[no-any-return]
 
     def follow(self, call: Call | int | str, name: str | None = None) -> Path:
-        """Where a tensor went: what `call` gave back, or what its lines called `name`."""
+        """Where a tensor went: what `call` gave back, or what its lines called `name` (also by itself)."""
         return self._ask("follow", call, name)  # type: ignore[no-any-return]
 
     def token_batches(self) -> list[TokenBatch]:
