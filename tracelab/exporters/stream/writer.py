@@ -27,7 +27,11 @@ from .file import StreamFile
 from .records import Records, header, line_of
 
 PAUSE = 0.5
-"""Seconds between two looks."""
+"""Seconds between two looks, at least."""
+
+REST = 2
+"""A look that takes long is followed by a pause of so many times its length: it has the interpreter lock, and
+a program of 50,000 threads is 50,000 lanes to look at."""
 
 PATIENCE = 10.0
 """Seconds that the end of a recording waits for the disk."""
@@ -50,6 +54,7 @@ class Stream:
         self._fault = fault
         self._records = Records()
         self._written: object = None
+        self._took = 0.0
         self._over = False
         self._waited = False
         self._bell: SimpleQueue[int] = SimpleQueue()
@@ -86,7 +91,7 @@ class Stream:
     def _rung(self) -> int | None:
         """When the recording ended; None after a pause in which it did not."""
         try:
-            return self._bell.get(timeout=PAUSE)
+            return self._bell.get(timeout=max(PAUSE, REST * self._took))
         except Empty:
             return None
 
@@ -94,7 +99,8 @@ class Stream:
         size = self._size()
         if size == self._written and ended is None:
             return
-        now = perf_counter_ns() if ended is None else ended
+        began = perf_counter_ns()
+        now = began if ended is None else ended
         seen = self._snapshot()
         lines = self._records.since(seen, now)
         if ended is not None:
@@ -102,6 +108,7 @@ class Stream:
             lines.append(line_of({"end": ended - seen.started}))
         self._file.append("".join(lines).encode("ascii"))
         self._written = size
+        self._took = (perf_counter_ns() - began) / 1e9
 
 
 def _take_no_signals() -> None:
