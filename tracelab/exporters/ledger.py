@@ -22,7 +22,8 @@ class Ledger:
         self.meanings: list[list[int]] = []
         self.templates: list[dict[str, Any]] = []
         self._taken = {"forms": 0, "meanings": 0, "templates": 0}
-        self._forms: dict[Form, tuple[int, int, int]] = {}
+        self._forms: dict[Form, int] = {}
+        """Number, size and levels in one int, see `_packed`: there may be a hundred thousand forms."""
         self._meanings: dict[int | tuple[int, ...], int] = {}
         self._templates: dict[Template, int] = {}
         self._translated: dict[Tables, Translation] = {}
@@ -72,15 +73,24 @@ class Ledger:
 
     def _form(self, form: Form) -> tuple[int, int, int]:
         """Number, specs and levels of a form."""
-        found = self._forms.get(form)
-        if found is None:
+        packed = self._forms.get(form)
+        if packed is None:
             inner = [self._form(one) for one in form.inner]
             size, levels = 1 + sum([one[1] for one in inner]), 1 + max([one[2] for one in inner], default=-1)
             if size > limits.FORM or levels > limits.LEVELS:
                 raise Unfit
-            self.forms.append(forms.encode(form, lambda one: self._forms[one][0]))
-            found = self._forms[form] = (self._taken["forms"] + len(self.forms) - 1, size, levels)
-        return found
+            self.forms.append(forms.encode(form, lambda one: _unpacked(self._forms[one])[0]))
+            packed = self._forms[form] = _packed(self._taken["forms"] + len(self.forms) - 1, size, levels)
+        return _unpacked(packed)
+
+
+def _packed(number: int, size: int, levels: int) -> int:
+    """In half of the bytes of a tuple: 20 bits for a size (`limits.FORM`), 6 for levels (`limits.LEVELS`)."""
+    return number << 26 | size << 6 | levels
+
+
+def _unpacked(packed: int) -> tuple[int, int, int]:
+    return packed >> 26, (packed >> 6) & 0xFFFFF, packed & 0x3F
 
 
 class Translation(dict[int, int]):
